@@ -1,0 +1,2 @@
+// Package api answers Kafka requests.
+package api
