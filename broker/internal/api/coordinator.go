@@ -31,7 +31,9 @@ import (
 // its members in Members, OffsetFetch and DescribeGroups come group by group,
 // and topic ids (OffsetCommit and OffsetFetch v10) are already names.
 type Coordinator interface {
-	JoinGroup(ctx context.Context, client Client, req *kmsg.JoinGroupRequest, reply func(*kmsg.JoinGroupResponse))
+	// JoinGroup also takes the client id of the request header and the
+	// client's address as Kafka shows it ("/10.0.0.7"), for DescribeGroups.
+	JoinGroup(ctx context.Context, clientID, clientHost string, req *kmsg.JoinGroupRequest, reply func(*kmsg.JoinGroupResponse))
 	SyncGroup(ctx context.Context, req *kmsg.SyncGroupRequest, reply func(*kmsg.SyncGroupResponse))
 	Heartbeat(ctx context.Context, req *kmsg.HeartbeatRequest, reply func(*kmsg.HeartbeatResponse))
 	LeaveGroup(ctx context.Context, req *kmsg.LeaveGroupRequest, reply func(*kmsg.LeaveGroupResponse))
@@ -51,12 +53,4 @@ type Coordinator interface {
 	ListGroups() (groups []kmsg.ListGroupsResponseGroup, errorCode int16)
 	// DeleteGroup removes an empty group with its offsets.
 	DeleteGroup(ctx context.Context, group string, reply func(errorCode int16))
-}
-
-// Client says who asks, for the members that DescribeGroups shows.
-type Client struct {
-	// ID is the client id of the request header.
-	ID string
-	// Host is the client's address as Kafka shows it, such as "/10.0.0.7".
-	Host string
 }
