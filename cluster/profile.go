@@ -20,56 +20,60 @@ import (
 // address what the cluster advertised or the profile named.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Profile says how to reach one cluster.
+// Profile says how to reach one cluster. Its conf tags make it an entry of
+// profiles in the file of configuration.
 type Profile struct {
 	// Name is what configuration and messages call the cluster, "local" for
 	// the broker of the same process. It has no meaning to the cluster.
-	Name string
+	Name string `conf:"-"`
 	// Bootstrap lists host:port addresses of any of its brokers.
-	Bootstrap []string
+	Bootstrap []string `conf:"bootstrap,required" doc:"host:port addresses of any brokers of the cluster."`
 	// ClientID is sent with every request; "millrace" when empty.
-	ClientID string
+	ClientID string `conf:"client_id" doc:"Sent with every request; millrace when empty."`
 	// Rack is the client's rack, for fetching from the nearest replica
 	// (KIP-392).
-	Rack string
+	Rack string `conf:"rack" doc:"The client's rack, to fetch from the nearest replica (KIP-392)."`
 	// TLS encrypts connections; nil means plaintext.
-	TLS *TLS
+	TLS *TLS `conf:"tls" doc:"Encrypts connections; plaintext without it."`
 	// Auth authenticates connections by SASL; nil means anonymous.
-	Auth *Auth
+	Auth *Auth `conf:"auth" doc:"Authenticates connections by SASL; anonymous without it."`
 	// SchemaRegistry is the registry that belongs to the cluster.
-	SchemaRegistry Registry
+	SchemaRegistry Registry `conf:"schema_registry" doc:"The registry that belongs to the cluster."`
 	// Dial replaces the network, for a broker in the same process and for
 	// tests. With it, TLS must be nil.
-	Dial Dial
+	Dial Dial `conf:"-"`
 }
 
 // TLS names the files of a TLS client.
 type TLS struct {
 	// CA is a PEM file with the roots to trust; the system's when empty.
-	CA string
+	CA string `conf:"ca" doc:"PEM file with the roots to trust; the system's when empty."`
 	// Cert and Key are PEM files of a client certificate, both or neither.
-	Cert, Key string
+	Cert string `conf:"cert" doc:"PEM file of a client certificate."`
+	Key  string `conf:"key" doc:"PEM file of its key."`
 	// ServerName is checked against the certificate instead of the address.
-	ServerName string
+	ServerName string `conf:"server_name" doc:"Checked against the certificate instead of the address."`
 	// Insecure accepts any certificate.
-	Insecure bool
+	Insecure bool `conf:"insecure" doc:"Accept any certificate."`
 }
 
 // Auth is a SASL login.
 type Auth struct {
 	// Type is plain, scram-sha-256 or scram-sha-512.
-	Type string
+	Type string `conf:"type,required" enum:"plain|scram-sha-256|scram-sha-512" doc:"SASL mechanism."`
 	// Username and Password are the credentials.
-	Username, Password string
+	Username string `conf:"username,required" doc:"User name."`
+	Password string `conf:"password,required,secret" doc:"Password."`
 }
 
 // Registry is the address of a schema registry.
 type Registry struct {
 	// URL is the base address; several, separated by commas, are tried in
 	// order.
-	URL string
+	URL string `conf:"url,required" doc:"Base address; several, separated by commas, are tried in order."`
 	// Username and Password are for HTTP basic authentication.
-	Username, Password string
+	Username string `conf:"username" doc:"For HTTP basic authentication."`
+	Password string `conf:"password,secret" doc:"For HTTP basic authentication."`
 }
 
 // AuthTypes lists the values that Auth.Type may have.
