@@ -1,0 +1,92 @@
+package kafkaconf
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Check restricts a value that already has the right type. Its String is the
+// description of the valid values, as the documentation and errors show it.
+type Check interface {
+	// allows reports whether the value is valid.
+	allows(Value) bool
+	String() string
+}
+
+// bounds allows whole numbers between min and max, both included.
+type bounds struct{ min, max int64 }
+
+func atLeast(n int64) Check          { return bounds{n, math.MaxInt64} }
+func between(low, high int64) Check  { return bounds{low, high} }
+func (b bounds) allows(v Value) bool { return b.min <= v.Int && v.Int <= b.max }
+func (b bounds) String() string {
+	if b.max == math.MaxInt64 {
+		return fmt.Sprintf("at least %d", b.min)
+	}
+	return fmt.Sprintf("%d to %d", b.min, b.max)
+}
+
+// fraction allows numbers from 0 to 1.
+type fraction struct{}
+
+func (fraction) allows(v Value) bool { return v.Float >= 0 && v.Float <= 1 }
+func (fraction) String() string      { return "0 to 1" }
+
+// or allows one number beside what another check allows.
+type or struct {
+	n    int64
+	also Check
+}
+
+func (o or) allows(v Value) bool { return v.Int == o.n || o.also.allows(v) }
+func (o or) String() string      { return fmt.Sprintf("%d, or %s", o.n, o.also) }
+
+// oneOf allows the listed words.
+type oneOf []string
+
+func (o oneOf) allows(v Value) bool { return slices.Contains(o, v.Text) }
+func (o oneOf) String() string      { return "one of " + strings.Join(o, ", ") }
+
+// anyOf allows lists, also empty ones, of the listed words, each at most once.
+type anyOf []string
+
+func (a anyOf) allows(v Value) bool {
+	for i, item := range v.List {
+		if !slices.Contains(a, item) || slices.Contains(v.List[:i], item) {
+			return false
+		}
+	}
+	return true
+}
+func (a anyOf) String() string { return "a list of " + strings.Join(a, ", ") + ", each at most once" }
+
+// throttled allows what Kafka calls a throttled replica list: "*", nothing,
+// or partition:broker pairs.
+type throttled struct{}
+
+func (throttled) allows(v Value) bool {
+	if len(v.List) == 1 && v.List[0] == "*" {
+		return true
+	}
+	for _, pair := range v.List {
+		partition, broker, ok := strings.Cut(pair, ":")
+		if !ok || !digits(partition) || !digits(broker) {
+			return false
+		}
+	}
+	return true
+}
+func (throttled) String() string { return "[partition]:[broker],[partition]:[broker],... or *" }
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// off allows only false, because the feature behind the switch does not exist
+// here and true would promise it.
+type off struct{ why string }
+
+func (off) allows(v Value) bool { return !v.Bool }
+func (o off) String() string    { return "false only: " + o.why }

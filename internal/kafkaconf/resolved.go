@@ -1,0 +1,155 @@
+package kafkaconf
+
+import "time"
+
+// Topic is what the configs of one topic come to, for those that act on every
+// batch and cannot look up text. Ages below zero mean "no limit", and so does
+// a RetentionBytes below zero.
+type Topic struct {
+	Log       TopicLog
+	Compact   bool // cleanup.policy has compact
+	Delete    bool // cleanup.policy has delete
+	Clean     TopicCleaning
+	Timestamp TopicTimestamps
+
+	MaxMessageBytes int
+	Compression     string // producer, or a codec by name
+	MinInsync       int
+	UncleanElection bool
+	// PageCache is durability=pagecache: the high watermark follows the log
+	// end, not the flushed end.
+	PageCache bool
+	// FlushMessages and FlushAge act with PageCache only.
+	FlushMessages int64
+	FlushAge      time.Duration
+}
+
+// TopicLog is the shape of a topic's logs.
+type TopicLog struct {
+	SegmentBytes   int64
+	SegmentAge     time.Duration
+	SegmentJitter  time.Duration
+	IndexInterval  int // bytes of log between index entries
+	IndexBytes     int
+	RetentionAge   time.Duration
+	RetentionBytes int64
+	DeleteDelay    time.Duration
+}
+
+// TopicCleaning rules the compaction of a topic.
+type TopicCleaning struct {
+	MinDirtyRatio   float64
+	MinLag          time.Duration
+	MaxLag          time.Duration
+	DeleteRetention time.Duration
+}
+
+// TopicTimestamps rules the timestamps of records.
+type TopicTimestamps struct {
+	// AppendTime is message.timestamp.type=LogAppendTime.
+	AppendTime bool
+	// BeforeMax and AfterMax bound the distance from the broker's clock.
+	BeforeMax time.Duration
+	AfterMax  time.Duration
+}
+
+// TopicConfig resolves every config of a topic.
+func (l Layers) TopicConfig() Topic {
+	num := func(name string) int64 { return l.value(TopicScope, name).Int }
+	age := func(name string) time.Duration { return l.value(TopicScope, name).Milliseconds() }
+	t := Topic{
+		Log: TopicLog{
+			SegmentBytes:   num("segment.bytes"),
+			SegmentAge:     age("segment.ms"),
+			SegmentJitter:  age("segment.jitter.ms"),
+			IndexInterval:  int(num("index.interval.bytes")),
+			IndexBytes:     int(num("segment.index.bytes")),
+			RetentionAge:   age("retention.ms"),
+			RetentionBytes: num("retention.bytes"),
+			DeleteDelay:    age("file.delete.delay.ms"),
+		},
+		Clean: TopicCleaning{
+			MinDirtyRatio:   l.value(TopicScope, "min.cleanable.dirty.ratio").Float,
+			MinLag:          age("min.compaction.lag.ms"),
+			MaxLag:          age("max.compaction.lag.ms"),
+			DeleteRetention: age("delete.retention.ms"),
+		},
+		Timestamp: TopicTimestamps{
+			AppendTime: l.value(TopicScope, "message.timestamp.type").Text == "LogAppendTime",
+			BeforeMax:  age("message.timestamp.before.max.ms"),
+			AfterMax:   age("message.timestamp.after.max.ms"),
+		},
+		MaxMessageBytes: int(num("max.message.bytes")),
+		Compression:     l.value(TopicScope, "compression.type").Text,
+		MinInsync:       int(num("min.insync.replicas")),
+		UncleanElection: l.value(TopicScope, "unclean.leader.election.enable").Bool,
+		PageCache:       l.value(TopicScope, "durability").Text == pagecache,
+		FlushMessages:   num("flush.messages"),
+		FlushAge:        age("flush.ms"),
+	}
+	if small := num("internal.segment.bytes"); small > 0 {
+		t.Log.SegmentBytes = small
+	}
+	for _, policy := range l.value(TopicScope, "cleanup.policy").List {
+		t.Compact = t.Compact || policy == "compact"
+		t.Delete = t.Delete || policy == "delete"
+	}
+	return t
+}
+
+// Groups is what the broker configs of classic groups and offsets come to.
+type Groups struct {
+	MinSessionTimeout     time.Duration
+	MaxSessionTimeout     time.Duration
+	InitialRebalanceDelay time.Duration
+	MaxSize               int
+	OffsetMetadataMax     int // bytes
+	OffsetsRetention      time.Duration
+	OffsetsCheckInterval  time.Duration
+	OffsetsPartitions     int
+	OffsetsReplicas       int
+	OffsetsSegmentBytes   int64
+}
+
+// GroupConfig resolves the broker configs of classic groups and offsets.
+func (l Layers) GroupConfig() Groups {
+	num := func(name string) int64 { return l.BrokerValue(name).Int }
+	age := func(name string) time.Duration { return l.BrokerValue(name).Milliseconds() }
+	return Groups{
+		MinSessionTimeout:     age("group.min.session.timeout.ms"),
+		MaxSessionTimeout:     age("group.max.session.timeout.ms"),
+		InitialRebalanceDelay: age("group.initial.rebalance.delay.ms"),
+		MaxSize:               int(num("group.max.size")),
+		OffsetMetadataMax:     int(num("offset.metadata.max.bytes")),
+		OffsetsRetention:      time.Duration(num("offsets.retention.minutes")) * time.Minute,
+		OffsetsCheckInterval:  age("offsets.retention.check.interval.ms"),
+		OffsetsPartitions:     int(num("offsets.topic.num.partitions")),
+		OffsetsReplicas:       int(num("offsets.topic.replication.factor")),
+		OffsetsSegmentBytes:   num("offsets.topic.segment.bytes"),
+	}
+}
+
+// Server is what the broker configs of connections and requests come to.
+type Server struct {
+	RequestMaxBytes       int
+	QueuedMaxRequestBytes int64 // below zero: a quarter of the memory limit
+	ConnectionsMaxIdle    time.Duration
+	MaxConnections        int
+	MaxConnectionsPerIP   int
+	FetchMaxBytes         int
+	FetchSessionSlots     int
+}
+
+// ServerConfig resolves the broker configs of connections and requests.
+func (l Layers) ServerConfig() Server {
+	num := func(name string) int64 { return l.BrokerValue(name).Int }
+	return Server{
+		RequestMaxBytes:       int(num("socket.request.max.bytes")),
+		QueuedMaxRequestBytes: num("queued.max.request.bytes"),
+		ConnectionsMaxIdle:    l.BrokerValue("connections.max.idle.ms").Milliseconds(),
+		MaxConnections:        int(num("max.connections")),
+		MaxConnectionsPerIP:   int(num("max.connections.per.ip")),
+		FetchMaxBytes:         int(num("fetch.max.bytes")),
+		FetchSessionSlots:     int(num("max.incremental.fetch.session.cache.slots")),
+	}
+}
