@@ -304,11 +304,14 @@ func TestLaterDecodeKeepsPositions(t *testing.T) {
 type checked struct {
 	Low  int `conf:"low" doc:"Low."`
 	High int `conf:"high" doc:"High."`
+
+	Steps []map[string]string `conf:"steps" doc:"Steps."`
 }
 
 func (c *checked) Validate() error {
 	if c.Low > c.High {
-		return errors.Join(At("low", fmt.Errorf("%d is above high", c.Low)), errors.New("the range is empty"))
+		return errors.Join(At("low", fmt.Errorf("%d is above high", c.Low)), errors.New("the range is empty"),
+			At("steps[1].from", errors.New("is odd")), At("steps[0].to", errors.New("is needed")))
 	}
 	return nil
 }
@@ -317,8 +320,9 @@ func TestValidatorPlacesItsFaults(t *testing.T) {
 	var into struct {
 		Range checked `conf:"range" doc:"Range."`
 	}
-	err := Load("f", []byte("range:\n  high: 1\n  low: 2\n"), &into)
-	want := "f:2:3: range: the range is empty\nf:3:8: range.low: 2 is above high"
+	err := Load("f", []byte("range:\n  high: 1\n  low: 2\n  steps: [{from: a}, {from: b}]\n"), &into)
+	want := "f:2:3: range: the range is empty\nf:3:8: range.low: 2 is above high\n" +
+		"f:4:12: range.steps[0].to: is needed\nf:4:30: range.steps[1].from: is odd"
 	if err == nil || err.Error() != want {
 		t.Fatalf("got %v", err)
 	}

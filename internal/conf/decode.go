@@ -23,7 +23,8 @@ type Validator interface {
 	Validate() error
 }
 
-// At says which key of a struct a Validator's fault is about.
+// At says which key of a struct a Validator's fault is about; it may be a
+// path, such as mirrors[0].from.
 func At(key string, err error) error { return keyed{key, err} }
 
 type keyed struct {
@@ -200,11 +201,12 @@ func (d *decoder) validation(n *Node, err error) {
 			d.validation(n, one)
 		}
 	} else if errors.As(err, &at) {
-		if child, ok := n.Lookup(at.key); ok {
+		child, ok := n.Find(at.key)
+		if ok {
 			d.validation(child, at.err)
 			return
 		}
-		d.errs = append(d.errs, fault(n.first(), join(n.Path, at.key), "%s", at.err))
+		d.errs = append(d.errs, fault(child.first(), join(n.Path, at.key), "%s", at.err))
 	} else {
 		where := *n
 		where.Pos = n.first()

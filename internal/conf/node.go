@@ -81,6 +81,26 @@ func (n *Node) Lookup(key string) (*Node, bool) {
 	return nil, false
 }
 
+// Find follows a path such as mirrors[0].from below the node. Where it does
+// not exist the node is the deepest that does, and the result is false.
+func (n *Node) Find(path string) (*Node, bool) {
+	path = strings.TrimPrefix(path, ".")
+	if path == "" {
+		return n, true
+	}
+	for _, f := range n.Fields {
+		if rest, ok := strings.CutPrefix(path, f.Key); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return f.Value.Find(rest)
+		}
+	}
+	for i, item := range n.Items {
+		if rest, ok := strings.CutPrefix(path, "["+strconv.Itoa(i)+"]"); ok {
+			return item.Find(rest)
+		}
+	}
+	return n, false
+}
+
 // IsScalar tells whether the node is neither a list nor a mapping.
 func (n *Node) IsScalar() bool { return n.Kind != Sequence && n.Kind != Mapping }
 
