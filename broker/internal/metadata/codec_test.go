@@ -1,0 +1,108 @@
+package metadata
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// samples holds every kind, with every field set and with none.
+func samples() []Record {
+	full := Partition{
+		Replicas: []int32{1, 2}, ISR: []int32{1}, ELR: []int32{2}, Adding: []int32{3}, Removing: []int32{1},
+		Leader: 1, LastKnownLeader: NoLeader, LeaderEpoch: 7, PartitionEpoch: 9, Recovering: true,
+	}
+	return []Record{
+		&NoOp{},
+		&ClusterID{"c1"},
+		&Feature{"metadata.version", -3},
+		&RegisterBroker{
+			Broker: 1, Epoch: 5, Incarnation: UUID{1}, Rack: "r", Directories: []UUID{{2}, {3}}, Fenced: true, PreviousEpoch: 4,
+			Listeners: []Listener{{"clients", "host", 9092}, {"brokers", "host", 65535}},
+		},
+		&RegisterBroker{},
+		&UnregisterBroker{Broker: 3, Epoch: 1 << 40},
+		&BrokerChange{Broker: 1, Epoch: 5, Fenced: Clear, ShuttingDown: Set},
+		&NewTopic{strings.Repeat("n", 249), UUID{4}}, // a body of more than 127 bytes
+		&RemoveTopic{UUID{4}},
+		&NewPartition{UUID{4}, 2, full},
+		&NewPartition{},
+		&PartitionChange{Topic: UUID{4}, Index: 1},
+		&PartitionChange{
+			Topic: UUID{4}, Index: 1, Leader: new(NoLeader), LastKnownLeader: new(int32(1)),
+			ISR: []int32{}, ELR: []int32{1}, Replicas: []int32{1, 2}, Adding: []int32{2}, Removing: []int32{}, Recovering: Set,
+		},
+		&ConfigChange{Resource{TopicResource, "t"}, "retention.ms", new("1")},
+		&ConfigChange{Resource{BrokerResource, ""}, "x", nil},
+		&ProducerIDs{Broker: 1, Next: 2000},
+	}
+}
+
+func TestRecordsSurviveTheirBinaryForm(t *testing.T) {
+	var log []byte
+	for _, r := range samples() {
+		log = Append(log, r)
+	}
+	for _, want := range samples() {
+		got, rest, err := Next(log)
+		if err != nil {
+			t.Fatalf("%T: %v", want, err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%T: %s", want, diff)
+		}
+		if change, ok := got.(*PartitionChange); ok && change.Leader != nil && change.ISR == nil {
+			t.Error("an empty list that replaces the old one came back as a list that keeps it")
+		}
+		log = rest
+	}
+	if len(log) != 0 {
+		t.Errorf("%d bytes left", len(log))
+	}
+}
+
+func TestNextRefuses(t *testing.T) {
+	topic := Append(nil, &NewTopic{"t", UUID{1}})
+	for name, tc := range map[string]struct {
+		in   []byte
+		want error
+	}{
+		"nothing":        {nil, ErrMalformed},
+		"unknown kind":   {[]byte{99, 0, 0}, ErrNewer},
+		"newer version":  {append([]byte{topic[0], 1}, topic[2:]...), ErrNewer},
+		"cut body":       {topic[:len(topic)-1], ErrMalformed},
+		"body too long":  {[]byte{byte(kindNoOp), 0, 1, 0}, ErrMalformed},
+		"list too long":  {[]byte{byte(kindRegisterBroker), 0, 5, 0, 0, 0xff, 0xff, 0x7f}, ErrMalformed},
+		"endless varint": {bytes.Repeat([]byte{0xff}, 20), ErrMalformed},
+	} {
+		if _, _, err := Next(tc.in); !errors.Is(err, tc.want) {
+			t.Errorf("%s: got %v, want %v", name, err, tc.want)
+		}
+	}
+}
+
+// Whatever decodes encodes to a record that decodes to the same again.
+func FuzzNext(f *testing.F) {
+	for _, r := range samples() {
+		f.Add(Append(nil, r))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, _, err := Next(in)
+		if err != nil {
+			return
+		}
+		again, rest, err := Next(Append(nil, r))
+		if err != nil || len(rest) > 0 {
+			t.Fatalf("%+v does not decode again: %v", r, err)
+		}
+		if diff := cmp.Diff(r, again); diff != "" {
+			t.Fatal(diff)
+		}
+		// Applying must refuse or work, never panic.
+		_ = (&Image{}).Edit(1, 1).Apply(r)
+	})
+}
