@@ -322,7 +322,7 @@ func TestValidatorPlacesItsFaults(t *testing.T) {
 	}
 	err := Load("f", []byte("range:\n  high: 1\n  low: 2\n  steps: [{from: a}, {from: b}]\n"), &into)
 	want := "f:2:3: range: the range is empty\nf:3:8: range.low: 2 is above high\n" +
-		"f:4:12: range.steps[0].to: is needed\nf:4:30: range.steps[1].from: is odd"
+		"f:4:12: range.steps[0].to: is needed\nf:4:29: range.steps[1].from: is odd"
 	if err == nil || err.Error() != want {
 		t.Fatalf("got %v", err)
 	}

@@ -161,7 +161,9 @@ func (d *decoder) object(n *Node, into reflect.Value) {
 			continue
 		}
 		if t.required {
-			d.errs = append(d.errs, fault(n.first(), n.Path, "missing key %s", t.name))
+			missing := fault(n.first(), n.Path, "missing key %s", t.name)
+			missing.Path = join(n.Path, t.name)
+			d.errs = append(d.errs, missing)
 			continue
 		}
 		d.fallback(into.FieldByIndex(t.index), t, join(n.Path, t.name))

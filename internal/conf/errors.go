@@ -2,6 +2,7 @@ package conf
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,27 @@ func (es Errors) Error() string {
 		lines[i] = e.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Join makes one error of the faults of several checks, in the order of the
+// file; nil where there is none. What is no fault of this package stands
+// alone.
+func Join(errs ...error) error {
+	var all Errors
+	for _, err := range errs {
+		var several Errors
+		var one Error
+		switch {
+		case err == nil:
+		case errors.As(err, &several):
+			all = append(all, several...)
+		case errors.As(err, &one):
+			all = append(all, one)
+		default:
+			return errors.Join(errs...)
+		}
+	}
+	return all.orNil()
 }
 
 // orNil sorts the faults by place and makes an error of them; none is nil.

@@ -20,6 +20,12 @@ func (d *decoder) scalar(n *Node, into reflect.Value, f tag) {
 	}
 	kind, text := n.Kind, n.Text
 	if (kind == String || kind == Text) && HasPlaceholder(text) {
+		if d.secrets.Keep {
+			if into.Kind() == reflect.String {
+				into.SetString(text)
+			}
+			return
+		}
 		expanded, err := d.secrets.Expand(text)
 		if err != nil {
 			d.fail(n, "%s", err)

@@ -17,6 +17,9 @@ const maxSecret = 1 << 20
 type Secrets struct {
 	// Any allows every variable and every file: for the operator's own file.
 	Any bool
+	// Keep reads nothing and leaves placeholders as they are, for a machine
+	// that only checks a file which another one runs.
+	Keep bool
 	// Dirs and EnvPrefixes are allowed otherwise; a file must lie in one of
 	// the directories after all symbolic links are followed.
 	Dirs, EnvPrefixes []string
