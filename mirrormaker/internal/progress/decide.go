@@ -40,11 +40,10 @@ type Stop struct {
 func (s *Stop) Error() string { return s.Message + ": " + s.Remedy }
 
 // Decide says where to go on. position is nil for a partition that was never
-// copied: it begins at the source's start, where the tail check recognises
-// what a first run copied before it wrote its first position.
+// copied: a flow writes the first position before the first record.
 func Decide(position *Position, source Source, targetEnd int64, policy Policy) Next {
 	if position == nil {
-		return Next{From: source.Start, CheckTail: targetEnd > 0}
+		return Next{From: source.Start}
 	}
 	switch {
 	case position.TopicID != "" && source.TopicID != "" && position.TopicID != source.TopicID:

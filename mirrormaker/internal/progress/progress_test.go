@@ -87,7 +87,7 @@ func TestDecide(t *testing.T) {
 		want     string
 	}{
 		{"never copied", nil, source, 0, Policy{}, "from 10"},
-		{"killed before the first position", nil, source, 5, Policy{}, "from 10, check the tail"},
+		{"never copied to a topic that holds records", nil, source, 5, Policy{}, "from 10"},
 		{"all as the position says", at(50, 40), source, 40, Policy{}, "from 50"},
 		{"killed between data and position", at(50, 40), source, 45, Policy{}, "from 50, check the tail"},
 		{"at the end", at(100, 90), source, 90, Policy{}, "from 100"},

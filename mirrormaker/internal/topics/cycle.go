@@ -47,3 +47,16 @@ func Cycle(routes []Route, cluster, topic string) []string {
 	}
 	return nil
 }
+
+// Taken returns the flow that writes the same target topic as route self does
+// with this source topic; empty where none does.
+func Taken(routes []Route, self int, topic string) string {
+	mine := routes[self]
+	for i, r := range routes {
+		if i != self && r.To == mine.To && r.From != mine.From &&
+			r.Selector.Selects(topic) && r.Namer.Name(topic) == mine.Namer.Name(topic) {
+			return r.Flow
+		}
+	}
+	return ""
+}
