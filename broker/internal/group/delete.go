@@ -1,0 +1,46 @@
+package group
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Delete removes a group without members, with its offsets.
+func (s *State) Delete(t *Turn) {
+	if s.phase != Empty {
+		t.reply(kerr.NonEmptyGroup.Code)
+		return
+	}
+	s.offsets.each(func(topic string, partition int32, _ Offset) {
+		s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: partition})
+	})
+	s.bury(t)
+	t.settle(int16(0))
+}
+
+// Forget is an OffsetDelete (KIP-496): offsets of a group that nobody reads
+// with. Of a group with members only topics without subscription may go.
+func (s *State) Forget(t *Turn, req *ForgetRequest) {
+	topics, known := s.subscribed()
+	if s.phase != Empty && !known {
+		t.reply(RefuseForget(kerr.NonEmptyGroup))
+		return
+	}
+	resp := kmsg.NewPtrOffsetDeleteResponse()
+	for _, topic := range req.Topics {
+		rt := kmsg.NewOffsetDeleteResponseTopic()
+		rt.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
+			rp.Partition = p.Partition
+			if topics[topic.Topic] {
+				rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
+			} else if _, ok := s.offsets.at(topic.Topic, p.Partition); ok {
+				s.record(t, &OffsetRecord{Group: s.id, Topic: topic.Topic, Partition: p.Partition})
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	t.settle(resp)
+}

@@ -1,0 +1,39 @@
+package group
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Leave takes members out. Static ones may be named by their instance alone,
+// which is how an operator removes one that will not come back (KIP-345).
+func (s *State) Leave(t *Turn, req *LeaveRequest) {
+	resp := kmsg.NewPtrLeaveGroupResponse()
+	left := 0
+	for _, who := range req.Members {
+		m, err := s.leaver(who)
+		switch {
+		case err == nil:
+			s.remove(t, m)
+			left++
+		case s.isPending(who.MemberID):
+			delete(s.pending, who.MemberID)
+			err = nil
+		}
+		r := kmsg.NewLeaveGroupResponseMember()
+		r.MemberID, r.InstanceID, r.ErrorCode = who.MemberID, who.InstanceID, code(err)
+		resp.Members = append(resp.Members, r)
+	}
+	s.removed(t, left)
+	t.reply(resp)
+}
+
+func (s *State) leaver(who kmsg.LeaveGroupRequestMember) (*member, *kerr.Error) {
+	if instance := deref(who.InstanceID); instance != "" && who.MemberID == "" {
+		if m := s.members.byInstance[instance]; m != nil {
+			return m, nil
+		}
+		return nil, kerr.UnknownMemberID
+	}
+	return s.identify(who.MemberID, who.InstanceID)
+}

@@ -1,0 +1,169 @@
+package group
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Options are the broker's settings for all groups.
+type Options struct {
+	// InitialRebalanceDelay gives the first members of an empty group time to
+	// arrive together (group.initial.rebalance.delay.ms).
+	InitialRebalanceDelay time.Duration
+	// MinSessionTimeout and MaxSessionTimeout bound what a member may ask for.
+	MinSessionTimeout time.Duration
+	MaxSessionTimeout time.Duration
+	// MaxSize bounds the members of a group; 0 means no bound.
+	MaxSize int
+	// OffsetRetention is how long offsets outlive their group or subscription.
+	OffsetRetention time.Duration
+	// MaxMetadata bounds the metadata string of a commit, in bytes.
+	MaxMetadata int
+	// NewMemberID makes a member id that never was and never will be. The
+	// prefix is the client id or the instance id.
+	NewMemberID func(prefix string) string
+}
+
+// State is one group. Make one with [New].
+type State struct {
+	id   string
+	opts *Options
+
+	phase Phase
+	// since is when the phase was recorded last. Offsets of an empty group
+	// expire by it (KIP-211).
+	since        time.Time
+	generation   int32
+	protocolType string // opaque: consumer, connect, sr, mirror
+	protocol     string // what all members of this generation speak; "" while Empty
+	leader       string // member id
+	recorded     bool   // the log holds metadata of this group
+
+	members roster
+	// pending are member ids handed out by MEMBER_ID_REQUIRED and not yet used
+	// (KIP-394), with the time they are given up. A rebalance waits for them.
+	pending map[string]time.Time
+
+	// joinBy ends PreparingRebalance, whoever is missing.
+	joinBy time.Time
+	// initial is set while the first rebalance of an empty group waits for
+	// members that nobody has heard of.
+	initial *initialWait
+	// syncBy is when members that joined but never asked for their assignment
+	// are removed. Zero when all have asked.
+	syncBy time.Time
+
+	offsets offsets
+
+	// wake is a lower bound of all deadlines above and of all sessions.
+	wake time.Time
+}
+
+// New returns an empty group.
+func New(id string, opts *Options) *State {
+	return &State{id: id, opts: opts, members: newRoster(), pending: map[string]time.Time{}, offsets: offsets{}}
+}
+
+// ID is the group id.
+func (s *State) ID() string { return s.id }
+
+// Phase is where the group stands.
+func (s *State) Phase() Phase { return s.phase }
+
+// Vacant reports whether nothing is known of the group that a fresh State
+// would not know: it was asked for and refused, say.
+func (s *State) Vacant() bool {
+	return s.phase == Empty && !s.recorded && s.generation == 0 &&
+		len(s.pending) == 0 && s.members.size() == 0 && s.offsets.count() == 0
+}
+
+// Deadline is when the next Tick is wanted: at the latest when something falls
+// due, possibly earlier. Zero means never.
+func (s *State) Deadline() time.Time { return s.wake }
+
+// arm takes a new deadline into account.
+func (s *State) arm(at time.Time) {
+	if s.wake.IsZero() || at.Before(s.wake) {
+		s.wake = at
+	}
+}
+
+// record appends a record to the turn and applies it: the only way in which
+// live events change what lasts.
+func (s *State) record(t *Turn, rec Record) {
+	t.Records = append(t.Records, rec)
+	s.Apply(rec, t.Now)
+}
+
+// Apply makes a record of this group true. On load it is called for every
+// record of the log in order, with the time of the load: sessions of the
+// members found there begin anew.
+func (s *State) Apply(rec Record, now time.Time) {
+	switch rec := rec.(type) {
+	case *OffsetRecord:
+		s.offsets.apply(rec)
+	case *MetadataRecord:
+		s.applyMetadata(rec.Metadata, now)
+	}
+}
+
+func (s *State) applyMetadata(m *Metadata, now time.Time) {
+	s.joinBy, s.initial = time.Time{}, nil
+	if m == nil {
+		s.phase, s.recorded = Empty, false
+		if s.offsets.count() == 0 {
+			s.phase = Dead
+		}
+		s.generation, s.protocolType, s.protocol, s.leader = 0, "", "", ""
+		s.members = newRoster()
+		return
+	}
+	s.recorded = true
+	s.since = m.Since
+	s.generation = m.Generation
+	s.protocolType, s.protocol, s.leader = m.ProtocolType, m.Protocol, m.Leader
+	s.phase = Stable
+	if len(m.Members) == 0 {
+		s.phase = Empty
+	}
+	s.members.apply(m)
+	for _, member := range s.members.order {
+		if member.deadline.IsZero() {
+			s.touch(member, now)
+		}
+	}
+}
+
+// touch begins a member's session anew.
+func (s *State) touch(m *member, now time.Time) {
+	m.deadline = now.Add(m.sessionTimeout)
+	s.arm(m.deadline)
+}
+
+// identify finds the member that a request speaks for. A static member is
+// known by its instance; another member id under the same instance means that
+// a newer process has taken its place (KIP-345).
+func (s *State) identify(memberID string, instance *string) (*member, *kerr.Error) {
+	if name := deref(instance); name != "" {
+		m := s.members.byInstance[name]
+		switch {
+		case m == nil:
+			return nil, kerr.UnknownMemberID
+		case m.id != memberID:
+			return nil, kerr.FencedInstanceID
+		}
+		return m, nil
+	}
+	if m := s.members.byID[memberID]; m != nil {
+		return m, nil
+	}
+	return nil, kerr.UnknownMemberID
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
