@@ -63,7 +63,7 @@ mirrors:
 	}
 	for _, want := range []string{
 		"mirror.yaml:4:11:", `"DR"`, "mirror.yaml:6:9:", "two clusters", "mirror.yaml:7:13:", "all topics is .*",
-		"mirror.yaml:8:5:", "missing key topics", "mirror.yaml:11:5:", "did you mean topics?", "mirror.yaml:12:11:", "did you mean raw?",
+		"mirror.yaml:8:5:", "missing key topics", "mirror.yaml:11:5:", "did you mean topics?", "mirror.yaml:12:11:", "not one of auto, raw",
 		"use idempotent", "raw is not available", "link is not available", "no {topic}",
 	} {
 		if !strings.Contains(err.Error(), want) {
