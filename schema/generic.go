@@ -7,6 +7,8 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 	"github.com/twmb/avro"
+
+	"github.com/millrace-io/millrace/schema/internal/avroscan"
 )
 
 // GenericSerde turns records as maps, and Avro JSON text, into registered Avro
@@ -21,10 +23,12 @@ type GenericSerde struct {
 	codecs  table[int, *genericCodec]
 }
 
-// genericCodec is a schema as goavro knows it.
+// genericCodec is a schema made ready for generic values.
 type genericCodec struct {
-	id   int
-	avro *goavro.Codec
+	id    int
+	avro  *goavro.Codec
+	typed *avro.Schema
+	plan  *avroscan.Plan
 }
 
 // Generic makes a serde of records as maps. It writes with the schema of
@@ -70,12 +74,9 @@ func (g *GenericSerde) Decode(ctx context.Context, topic string, data []byte) (a
 	if err != nil {
 		return nil, err
 	}
-	v, rest, err := codec.avro.NativeFromBinary(payload)
+	v, _, err := codec.avro.NativeFromBinary(payload)
 	if err != nil {
 		return nil, decodeError(topic, codec.id, data, err)
-	}
-	if len(rest) > 0 {
-		return nil, trailing(topic, codec.id, data, len(rest))
 	}
 	return v, nil
 }
@@ -102,28 +103,27 @@ func (g *GenericSerde) EncodeJSON(ctx context.Context, topic string, text []byte
 }
 
 // DecodeJSON returns the value that data holds as Avro JSON text, in which a
-// union's value names its branch.
+// union's value names its branch. Fields stand in the schema's order: goavro's
+// own text follows the order of a Go map, so the same record would give other
+// text each time.
 func (g *GenericSerde) DecodeJSON(ctx context.Context, topic string, data []byte) ([]byte, error) {
-	v, err := g.Decode(ctx, topic, data)
+	codec, payload, err := g.open(ctx, topic, data)
 	if err != nil {
 		return nil, err
 	}
-	id, _, err := ParseHeader(data)
-	if err != nil {
-		return nil, err
+	var v any
+	if _, err := codec.typed.Decode(payload, &v, avro.TaggedUnions()); err != nil {
+		return nil, decodeError(topic, codec.id, data, err)
 	}
-	codec, err := g.codec(ctx, id)
+	text, err := codec.typed.EncodeJSON(v, avro.TaggedUnions(), avro.LinkedinFloats())
 	if err != nil {
-		return nil, err
-	}
-	text, err := codec.avro.TextualFromNative(nil, v)
-	if err != nil {
-		return nil, decodeError(topic, id, data, err)
+		return nil, decodeError(topic, codec.id, data, err)
 	}
 	return text, nil
 }
 
-// open finds the codec that data was written with.
+// open finds the codec that data was written with and scans the payload:
+// goavro trusts the counts and lengths it reads.
 func (g *GenericSerde) open(ctx context.Context, topic string, data []byte) (*genericCodec, []byte, error) {
 	id, payload, err := ParseHeader(data)
 	if err != nil {
@@ -132,6 +132,13 @@ func (g *GenericSerde) open(ctx context.Context, topic string, data []byte) (*ge
 	codec, err := g.codec(ctx, id)
 	if err != nil {
 		return nil, nil, unreadable(err, topic, id)
+	}
+	n, err := codec.plan.Scan(payload)
+	if err != nil {
+		return nil, nil, scanError(topic, id, err)
+	}
+	if n < len(payload) {
+		return nil, nil, trailing(topic, id, data, len(payload)-n)
 	}
 	return codec, payload, nil
 }
@@ -174,15 +181,19 @@ func (g *GenericSerde) codec(ctx context.Context, id int) (*genericCodec, error)
 	if err != nil {
 		return nil, err
 	}
-	text, err := selfContained(parsed)
+	whole, err := selfContained(parsed)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := goavro.NewCodec(text)
+	compiled, err := goavro.NewCodec(whole.String())
 	if err != nil {
 		return nil, &Error{Op: "parse", ID: id, Offset: -1, Err: as(err, ErrInvalid)}
 	}
-	codec := &genericCodec{id: id, avro: compiled}
+	plan, err := avroscan.Compile(whole.Canonical())
+	if err != nil {
+		return nil, &Error{Op: "parse", ID: id, Offset: -1, Err: as(err, ErrInvalid)}
+	}
+	codec := &genericCodec{id: id, avro: compiled, typed: whole, plan: plan}
 	g.codecs.store(id, codec)
 	return codec, nil
 }

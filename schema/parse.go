@@ -79,12 +79,12 @@ func parseText(text string, types *avro.SchemaCache) (*avro.Schema, error) {
 	return s, nil
 }
 
-// selfContained is the schema's text with every reference to another schema
-// replaced by its definition, for goavro, which cannot resolve references.
-func selfContained(s *avro.Schema) (string, error) {
+// selfContained is the schema with every reference to another schema replaced
+// by its definition, for goavro, which cannot resolve references.
+func selfContained(s *avro.Schema) (*avro.Schema, error) {
 	whole, err := s.Root().ExpandReferences().Schema()
 	if err != nil {
-		return "", &Error{Op: "parse", Offset: -1, Err: as(err, ErrInvalid)}
+		return nil, &Error{Op: "parse", Offset: -1, Err: as(err, ErrInvalid)}
 	}
-	return whole.String(), nil
+	return whole, nil
 }

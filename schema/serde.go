@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/avro"
+
+	"github.com/millrace-io/millrace/schema/internal/avroscan"
 )
 
 // identify finds or registers a definition under the topic's subject.
@@ -59,6 +61,16 @@ func decodeError(topic string, id int, data []byte, err error) error {
 	var short *avro.ShortBufferError
 	if errors.As(err, &short) {
 		e.Offset = len(data)
+	}
+	return e
+}
+
+func scanError(topic string, id int, err error) error {
+	e := &Error{Op: "decode", Topic: topic, ID: id, Offset: HeaderSize, Err: as(err, ErrPoison)}
+	var fault *avroscan.Error
+	if errors.As(err, &fault) {
+		e.Offset += fault.Offset
+		e.Err = as(errors.New(fault.Message), ErrPoison)
 	}
 	return e
 }
