@@ -1,0 +1,5 @@
+//go:build !race
+
+package producerstate_test
+
+const raceEnabled = false
