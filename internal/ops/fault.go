@@ -1,0 +1,157 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Kind says what sort of thing went wrong; the command's exit code follows it.
+type Kind int
+
+// The kinds, with the command's exit codes.
+const (
+	Failed       Kind = 1 // the operation failed
+	Usage        Kind = 2 // usage or configuration
+	Unreachable  Kind = 3 // not reachable, or timed out
+	Unauthorized Kind = 4 // not authorised
+	NotFound     Kind = 5 // not found
+	Conflict     Kind = 6 // conflict or incompatible
+	Partial      Kind = 7 // done in part: each item says its result
+)
+
+// A Fault is an error that a person can act on.
+type Fault struct {
+	Kind Kind
+	// Code is stable and explained in docs/errors.md.
+	Code string
+	// Message says what failed and where; Err is why.
+	Message string
+	Err     error
+	// Hint explains, Try is a command or setting to try.
+	Hint, Try string
+}
+
+func (f *Fault) Error() string {
+	if f.Err == nil {
+		return f.Message
+	}
+	return f.Message + ": " + reason(f.Err)
+}
+
+func (f *Fault) Unwrap() error { return f.Err }
+
+// reason is the text of an error without the protocol's own prefix.
+func reason(err error) string {
+	var k *kerr.Error
+	if errors.As(err, &k) && err == error(k) {
+		return fmt.Sprintf("%s (%s)", strings.TrimSuffix(k.Description, "."), k.Message)
+	}
+	return err.Error()
+}
+
+// The stable codes.
+const (
+	CodeFailed       = "MR-1000"
+	CodeUnreachable  = "MR-1001"
+	CodeTimeout      = "MR-1002"
+	CodeUnauthorized = "MR-1004"
+	CodeNoTopic      = "MR-1010"
+	CodeTopicExists  = "MR-1011"
+	CodeBadTopic     = "MR-1012"
+	CodeReplication  = "MR-1013"
+	CodeBadConfig    = "MR-1014"
+	CodeNoGroup      = "MR-1020"
+	CodeOffsets      = "MR-1030"
+	CodeTooLarge     = "MR-1031"
+	CodeUsage        = "MR-2000"
+	CodeConfigFile   = "MR-2001"
+	CodeConfirm      = "MR-2002"
+	CodeRegistry     = "MR-3000"
+	CodeNoSubject    = "MR-3001"
+	CodeIncompatible = "MR-3002"
+	CodeBadSchema    = "MR-3003"
+	CodeConnect      = "MR-4000"
+	CodeNoConnector  = "MR-4001"
+	CodeMirror       = "MR-5000"
+	CodePort         = "MR-6000"
+	CodeData         = "MR-6001"
+)
+
+// explain turns an error of a client into a Fault about what was being done.
+func (c *Cluster) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var f *Fault
+	if errors.As(err, &f) {
+		return err
+	}
+	for _, e := range explanations {
+		if errors.Is(err, e.err) {
+			return &Fault{Kind: e.kind, Code: e.code, Message: doing, Err: unwrapKerr(err), Hint: e.hint, Try: e.try}
+		}
+	}
+	if Unreached(err) {
+		return c.unreachable(doing, err)
+	}
+	return &Fault{Kind: Failed, Code: CodeFailed, Message: doing, Err: unwrapKerr(err)}
+}
+
+func unwrapKerr(err error) error {
+	var k *kerr.Error
+	if errors.As(err, &k) {
+		return k
+	}
+	return err
+}
+
+var explanations = []struct {
+	err       error
+	kind      Kind
+	code      string
+	hint, try string
+}{
+	{err: kerr.UnknownTopicOrPartition, kind: NotFound, code: CodeNoTopic, hint: "the cluster has no such topic", try: "millrace topic list"},
+	{err: kerr.TopicAlreadyExists, kind: Conflict, code: CodeTopicExists, hint: "the name is taken", try: "millrace topic describe NAME"},
+	{err: kerr.InvalidTopicException, kind: Usage, code: CodeBadTopic, hint: "names have 1 to 249 of a-z A-Z 0-9 . _ - and must not differ from another only in . and _"},
+	{err: kerr.InvalidReplicationFactor, kind: Usage, code: CodeReplication, hint: "a partition cannot have more replicas than there are brokers", try: "--replication-factor -1, the broker's default"},
+	{err: kerr.InvalidPartitions, kind: Usage, code: CodeBadTopic, hint: "a topic has at least one partition, and never fewer than before"},
+	{err: kerr.InvalidConfig, kind: Usage, code: CodeBadConfig, hint: "the broker refused a topic config"},
+	{err: kerr.GroupIDNotFound, kind: NotFound, code: CodeNoGroup, hint: "the cluster has no such group", try: "millrace group list"},
+	{err: kerr.MessageTooLarge, kind: Failed, code: CodeTooLarge, hint: "a record is larger than max.message.bytes of the topic"},
+	{err: kerr.TopicAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
+	{err: kerr.GroupAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
+	{err: kerr.ClusterAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
+	{err: kerr.SaslAuthenticationFailed, kind: Unauthorized, code: CodeUnauthorized},
+}
+
+// Unreached reports whether an error says that no broker answered.
+func Unreached(err error) bool {
+	var netErr *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &netErr) || errors.As(err, &dns) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, net.ErrClosed)
+}
+
+func (c *Cluster) unreachable(doing string, err error) error {
+	var dial *net.OpError
+	if errors.As(err, &dial) {
+		err = dial
+	}
+	code := CodeUnreachable
+	if errors.Is(err, context.DeadlineExceeded) {
+		code = CodeTimeout
+	}
+	return &Fault{
+		Kind: Unreachable, Code: code,
+		Message: fmt.Sprintf("cannot %s: no broker of %s answers", doing, strings.Join(c.profile.Bootstrap, ", ")), Err: err,
+		Hint: "is the cluster running, and is the address one that this machine can reach?",
+		Try:  "millrace dev, or --bootstrap HOST:PORT",
+	}
+}
