@@ -71,12 +71,16 @@ func (l Layers) resolve(s Scope, k *Key) Entry {
 			e.Value, e.Null, e.Source = convert(set.Value, unit), false, set.Source
 		}
 	}
-	own := map[Scope]struct {
-		set    map[string]string
-		source Source
-	}{TopicScope: {l.Topic, FromTopic}, GroupScope: {l.Group, FromGroup}}[s]
-	if v, ok := own.set[k.Name]; ok {
-		take(Setting{k.Name, v, own.source}, 1)
+	switch s {
+	case TopicScope:
+		if v, ok := l.Topic[k.Name]; ok {
+			take(Setting{k.Name, v, FromTopic}, 1)
+		}
+	case GroupScope:
+		if v, ok := l.Group[k.Name]; ok {
+			take(Setting{k.Name, v, FromGroup}, 1)
+		}
+	case BrokerScope:
 	}
 	for _, layer := range [...]struct {
 		set    map[string]string
