@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/millrace-io/millrace/broker/internal/wire"
+)
+
+// read serves frames until the connection or the server ends. It returns a
+// *CloseError if the client did something to be told about.
+func (c *conn) read() error {
+	for {
+		length, err := c.awaitFrame()
+		if err != nil {
+			return err
+		}
+		if err := c.serveFrame(length); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitFrame waits for the length of the next frame and leaves it unread.
+func (c *conn) awaitFrame() (int, error) {
+	for {
+		if err := c.armIdle(); err != nil {
+			return 0, err
+		}
+		prefix, err := c.br.Peek(4)
+		if err == nil {
+			length, refusal := c.srv.cfg.checkLength(prefix)
+			if refusal != nil {
+				return 0, refusal
+			}
+			return length, nil
+		}
+		switch {
+		case c.draining.Load(), !errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, err
+		case c.ring.empty():
+			return 0, refuse(Idle, "nothing for %v", c.srv.cfg.IdleTimeout)
+		}
+		// A reply is parked: that is not idle. Wait on.
+		c.armed = time.Time{}
+	}
+}
+
+// armIdle sets the read deadline for the time between frames. It is moved
+// rarely, since moving costs more than a small frame.
+func (c *conn) armIdle() error {
+	now := time.Now()
+	due := now.Add(c.srv.cfg.IdleTimeout)
+	if due.Sub(c.armed) > c.srv.cfg.IdleTimeout/8 || c.armed.After(due) {
+		if err := c.nc.SetReadDeadline(due); err != nil {
+			return err
+		}
+		c.armed = due
+	}
+	if c.draining.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// armFrame sets the read deadline for the rest of a frame.
+func (c *conn) armFrame() error {
+	c.armed = time.Time{}
+	if err := c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.FrameTimeout)); err != nil {
+		return err
+	}
+	if c.draining.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// serveFrame reads one frame, waits for its turn and serves it.
+func (c *conn) serveFrame(length int) error {
+	buffered := c.br.Buffered() >= 4+length
+	if !buffered {
+		if err := c.armFrame(); err != nil {
+			return err
+		}
+	}
+	prefix, err := c.br.Peek(wire.PrefixSize)
+	if err != nil {
+		return slow(err)
+	}
+	key := int16(binary.BigEndian.Uint16(prefix[4:]))
+	if limit := c.srv.cfg.MaxOtherBytes; key != wire.KeyProduce && length > limit {
+		return refuse(FrameTooLarge, "frame of %d bytes for API key %d, at most %d", length, key, limit)
+	}
+	if !buffered {
+		if err := c.srv.queued.Acquire(c.ctx, int64(length)); err != nil {
+			return err
+		}
+		defer c.srv.queued.Release(int64(length))
+	}
+	return c.serveBody(key, length)
+}
+
+func (c *conn) serveBody(key int16, length int) error {
+	_, _ = c.br.Discard(4) // Peeked: it is there.
+	var frame []byte
+	if key == wire.KeyProduce || key == wire.KeyFetch {
+		buf := c.srv.pool.get(length)
+		defer c.srv.pool.put(buf)
+		frame = buf.b
+	} else {
+		frame = make([]byte, length)
+	}
+	if _, err := io.ReadFull(c.br, frame); err != nil {
+		return slow(err)
+	}
+	c.srv.cfg.Metrics.Request(key, 4+length)
+	var err error
+	c.request.Header, c.request.Body, err = wire.ParseHeader(frame)
+	if err != nil {
+		return malformed(err)
+	}
+	c.request.Received = time.Now()
+	return c.serve(key == wire.KeyProduce)
+}
+
+// serve waits until the request may start, starts it, and puts its reply into
+// the ring.
+func (c *conn) serve(produce bool) error {
+	for !c.ring.admits(produce) {
+		select {
+		case <-c.ring.moved:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+	}
+	reply, err := c.srv.handler.Serve(&c.request)
+	if err != nil {
+		return malformed(err)
+	}
+	if reply == nil {
+		return nil
+	}
+	first, ok := c.ring.push(slot{reply: reply, key: c.request.Key, received: c.request.Received}, produce)
+	if !ok {
+		reply.Cancel()
+		reply.Release()
+		return c.ctx.Err()
+	}
+	// A reply behind others is looked at when they have left.
+	if first {
+		c.waker.Wake()
+	}
+	return nil
+}
+
+// slow turns the end of the frame's time into a refusal.
+func slow(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return refuse(SlowFrame, "a frame did not arrive in time")
+	}
+	return err
+}
+
+// malformed turns a decoder's error into a refusal.
+func malformed(err error) error {
+	if errors.Is(err, wire.ErrMalformed) {
+		return &CloseError{Reason: Malformed, Detail: "not a request that Kafka has", Err: err}
+	}
+	return err
+}
