@@ -1,0 +1,13 @@
+// Package all lists every connector that Millrace brings. Who wants fewer
+// writes a list of their own.
+package all
+
+import (
+	"github.com/millrace-io/millrace/connect"
+	"github.com/millrace-io/millrace/connect/plugins/file"
+)
+
+// List names the plugins.
+func List() []connect.Plugin {
+	return []connect.Plugin{file.Source(), file.Sink()}
+}
