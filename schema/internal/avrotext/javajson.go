@@ -122,3 +122,6 @@ func appendString(dst []byte, s string) []byte {
 // AppendString quotes a string with Jackson's escapes, as the registry's
 // records hold it.
 func AppendString(dst []byte, s string) []byte { return appendString(dst, s) }
+
+// AppendValue writes a value without spaces, in the order it has.
+func AppendValue(dst []byte, v strictjson.Value) []byte { return appendValue(dst, v, false) }
