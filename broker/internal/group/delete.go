@@ -7,7 +7,11 @@ import (
 
 // Delete removes a group without members, with its offsets.
 func (s *State) Delete(t *Turn) {
-	if s.phase != Empty {
+	switch {
+	case s.Vacant():
+		t.reply(kerr.GroupIDNotFound.Code)
+		return
+	case s.phase != Empty:
 		t.reply(kerr.NonEmptyGroup.Code)
 		return
 	}
@@ -22,7 +26,11 @@ func (s *State) Delete(t *Turn) {
 // with. Of a group with members only topics without subscription may go.
 func (s *State) Forget(t *Turn, req *ForgetRequest) {
 	topics, known := s.subscribed()
-	if s.phase != Empty && !known {
+	switch {
+	case s.Vacant():
+		t.reply(RefuseForget(kerr.GroupIDNotFound))
+		return
+	case s.phase != Empty && !known:
 		t.reply(RefuseForget(kerr.NonEmptyGroup))
 		return
 	}

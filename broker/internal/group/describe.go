@@ -3,11 +3,15 @@ package group
 import "github.com/twmb/franz-go/pkg/kmsg"
 
 // Describe is a DescribeGroups of this group. Protocol, subscriptions and
-// assignments are shown only of a stable group: before, they are not agreed.
+// assignments are shown only of a stable group: before, they are not agreed. A
+// group that nobody knows is Dead, without an error.
 func (s *State) Describe(t *Turn) {
 	d := kmsg.NewDescribeGroupsResponseGroup()
 	d.Group = s.id
 	d.State = s.phase.String()
+	if s.Vacant() {
+		d.State = Dead.String()
+	}
 	d.ProtocolType = s.protocolType
 	if s.phase == Stable {
 		d.Protocol = s.protocol
@@ -23,15 +27,6 @@ func (s *State) Describe(t *Turn) {
 		d.Members = append(d.Members, dm)
 	}
 	t.settle(d)
-}
-
-// DescribeUnknown is the description of a group that nobody knows: Kafka's
-// state Dead, without an error.
-func DescribeUnknown(id string) Description {
-	d := kmsg.NewDescribeGroupsResponseGroup()
-	d.Group = id
-	d.State = Dead.String()
-	return d
 }
 
 // List is the group's line in ListGroups.

@@ -48,6 +48,8 @@ func (s *State) Join(t *Turn, client Client, req *JoinRequest) {
 func (s *State) admit(req *JoinRequest, protocols []protocol) *kerr.Error {
 	session := millis(req.SessionTimeoutMillis)
 	switch {
+	case s.id == "":
+		return kerr.InvalidGroupID
 	case session < s.opts.MinSessionTimeout || session > s.opts.MaxSessionTimeout:
 		return kerr.InvalidSessionTimeout
 	case s.full(req):

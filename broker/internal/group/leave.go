@@ -8,6 +8,10 @@ import (
 // Leave takes members out. Static ones may be named by their instance alone,
 // which is how an operator removes one that will not come back (KIP-345).
 func (s *State) Leave(t *Turn, req *LeaveRequest) {
+	if s.id == "" {
+		t.reply(RefuseLeave(kerr.InvalidGroupID))
+		return
+	}
 	resp := kmsg.NewPtrLeaveGroupResponse()
 	left := 0
 	for _, who := range req.Members {

@@ -71,8 +71,9 @@ func (s *State) ID() string { return s.id }
 // Phase is where the group stands.
 func (s *State) Phase() Phase { return s.phase }
 
-// Vacant reports whether nothing is known of the group that a fresh State
-// would not know: it was asked for and refused, say.
+// Vacant reports whether nothing is known of the group. Events at a vacant
+// State are answered as Kafka answers for a group that does not exist; one that
+// is vacant afterwards need not be kept.
 func (s *State) Vacant() bool {
 	return s.phase == Empty && !s.recorded && s.generation == 0 &&
 		len(s.pending) == 0 && s.members.size() == 0 && s.offsets.count() == 0
@@ -145,6 +146,9 @@ func (s *State) touch(m *member, now time.Time) {
 // known by its instance; another member id under the same instance means that
 // a newer process has taken its place (KIP-345).
 func (s *State) identify(memberID string, instance *string) (*member, *kerr.Error) {
+	if s.id == "" { // members need a group with a name, offsets do not
+		return nil, kerr.InvalidGroupID
+	}
 	if name := deref(instance); name != "" {
 		m := s.members.byInstance[name]
 		switch {

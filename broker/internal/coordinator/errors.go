@@ -1,0 +1,20 @@
+package coordinator
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// ErrNotLeader is what a Log returns, wrapped or not, when this node does not
+// lead the partition, or not any longer.
+var ErrNotLeader = errors.New("not the leader of the coordinator's partition")
+
+// refusal is what a client is told when the log has failed: look for the
+// coordinator elsewhere, or here again in a moment.
+func refusal(err error) *kerr.Error {
+	if errors.Is(err, ErrNotLeader) {
+		return kerr.NotCoordinator
+	}
+	return kerr.CoordinatorNotAvailable
+}

@@ -1,0 +1,19 @@
+package coordinator
+
+import "github.com/millrace-io/millrace/internal/record"
+
+// Log is the partition of __consumer_offsets that a shard lives in, under one
+// leadership: when that is over, its methods fail with ErrNotLeader. Package
+// replica provides it, through an adapter in package broker.
+type Log interface {
+	// Append writes one batch and returns the offset of its last record. It
+	// does not wait for the flush or for replicas, and keeps nothing of b.
+	Append(b record.Batch) (last int64, err error)
+	// Await calls done once: with nil when the high watermark has passed the
+	// offset, or with the reason why it cannot be waited for. It may call
+	// before it returns, or later on any goroutine, and holds no lock then.
+	Await(offset int64, done func(error))
+	// Replay hands over every batch from the start of the log to its end at
+	// the time of the call, whether committed or not.
+	Replay(visit func(record.Batch) error) error
+}

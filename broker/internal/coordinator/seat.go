@@ -1,0 +1,208 @@
+package coordinator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace-io/millrace/broker/internal/group"
+)
+
+// A call is a request on its way: how it is answered, and how it is refused.
+type call struct {
+	answer func(body any)
+	refuse func(*kerr.Error)
+}
+
+// A seat is one partition that this node leads, with its shard when loaded.
+type seat struct {
+	partition int32
+	log       Log
+
+	mu     sync.Mutex
+	shard  *Shard        // nil while it loads, and when the seat is given up
+	loaded chan struct{} // closed when the shard was loaded once, or the seat given up
+	gone   bool          // leadership was given up
+	// term counts the shards that sat here. What was asked of the log for
+	// another one does not concern this one.
+	term uint64
+
+	tickets group.Ticket
+	parked  map[group.Ticket]call // wait for other members
+	held    []heldReply           // wait for the log, in the order of offsets
+	last    int64                 // of the last record appended or replayed; -1 for none
+	settled int64                 // the high watermark is known to have passed this
+	awaited int64                 // the log was asked to tell when it passes this
+}
+
+type heldReply struct {
+	offset int64
+	call   call
+	body   any
+}
+
+func newSeat(partition int32, log Log) *seat {
+	return &seat{partition: partition, log: log, loaded: make(chan struct{}), parked: map[group.Ticket]call{}}
+}
+
+// An outbox is what is to be done when the seat's lock is released.
+type outbox struct {
+	replies []func()
+	await   bool
+	offset  int64
+	term    uint64
+	next    time.Time // the shard's deadline
+	failed  error     // the shard was dropped for this
+}
+
+func (o *outbox) reply(c call, body any) {
+	o.replies = append(o.replies, func() { c.answer(body) })
+}
+
+func (o *outbox) refuse(c call, err *kerr.Error) {
+	o.replies = append(o.replies, func() { c.refuse(err) })
+}
+
+// do hands a request to the shard.
+func (s *seat) do(now time.Time, id string, event func(*group.State, *group.Turn), c call) outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	if s.shard == nil {
+		err := kerr.CoordinatorLoadInProgress
+		if s.gone {
+			err = kerr.NotCoordinator
+		}
+		out.refuse(c, err)
+		return out
+	}
+	s.tickets++
+	s.parked[s.tickets] = c
+	s.take(s.shard.Do(now, s.tickets, id, event), &out)
+	return out
+}
+
+// tick does one thing that is due. It reports false when nothing is.
+func (s *seat) tick(now time.Time) (outbox, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	if s.shard == nil {
+		return out, false
+	}
+	out.next = s.shard.Deadline()
+	if out.next.IsZero() || out.next.After(now) {
+		return out, false
+	}
+	s.take(s.shard.Tick(now), &out)
+	return out, true
+}
+
+// take appends what a turn decided and sorts its replies: those that leave
+// now, and those that wait for the log.
+func (s *seat) take(t *group.Turn, out *outbox) {
+	if err := s.append(t); err != nil {
+		s.drop(err, out)
+		return
+	}
+	for _, r := range t.Replies {
+		c, ok := s.parked[r.To]
+		if !ok {
+			continue // of a request before a drop
+		}
+		delete(s.parked, r.To)
+		if r.Settled && s.last > s.settled {
+			s.held = append(s.held, heldReply{s.last, c, r.Body})
+		} else {
+			out.reply(c, r.Body)
+		}
+	}
+	if len(s.held) > 0 && s.last > s.awaited {
+		s.awaited = s.last
+		out.await, out.offset, out.term = true, s.last, s.term
+	}
+	out.next = s.shard.Deadline()
+}
+
+func (s *seat) append(t *group.Turn) error {
+	batch, err := s.shard.Batch(t)
+	if err != nil || batch == nil {
+		return err
+	}
+	last, err := s.log.Append(batch)
+	if err == nil {
+		s.last = last
+	}
+	return err
+}
+
+// passed takes the news that the high watermark has passed an offset, or never
+// will.
+func (s *seat) passed(term uint64, offset int64, err error) outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	switch {
+	case s.term != term || s.shard == nil:
+	case err != nil:
+		s.drop(err, &out)
+	default:
+		s.settled = max(s.settled, offset)
+		for len(s.held) > 0 && s.held[0].offset <= s.settled {
+			out.reply(s.held[0].call, s.held[0].body)
+			s.held = s.held[1:]
+		}
+	}
+	return out
+}
+
+// drop gives up the shard and refuses all that waits in it.
+func (s *seat) drop(err error, out *outbox) {
+	why := refusal(err)
+	for _, h := range s.held {
+		out.refuse(h.call, why)
+	}
+	for _, c := range s.parked {
+		out.refuse(c, why)
+	}
+	s.shard, s.held = nil, nil
+	clear(s.parked)
+	s.term++
+	out.failed, out.next = err, time.Time{}
+}
+
+// resign gives up the seat for good.
+func (s *seat) resign(err error) outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	s.gone = true
+	s.drop(err, &out)
+	out.failed = nil // nobody is to load it again
+	s.opened()
+	return out
+}
+
+// install seats a shard that was loaded up to the last offset of the log. It
+// reports false where the seat was given up meanwhile.
+func (s *seat) install(shard *Shard, last int64) (next time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return time.Time{}, false
+	}
+	s.shard = shard
+	s.last, s.settled, s.awaited = last, -1, -1
+	s.opened()
+	return shard.Deadline(), true
+}
+
+// opened tells those who wait for the load that there is nothing to wait for.
+func (s *seat) opened() {
+	select {
+	case <-s.loaded:
+	default:
+		close(s.loaded)
+	}
+}
