@@ -88,12 +88,11 @@ func (r *Runtime) loadOne(ctx context.Context, s *seat) bool {
 		r.opts.Logger.Error("consumer groups cannot be loaded", "partition", s.partition, "err", err, "retry", retryLoad)
 		return false
 	}
-	next, ok := s.install(shard, last)
-	if ok && shard.Len() > 0 {
-		r.opts.Logger.Info("consumer groups loaded", "partition", s.partition, "groups", shard.Len(),
+	if groups := shard.Len(); groups > 0 {
+		r.opts.Logger.Info("consumer groups loaded", "partition", s.partition, "groups", groups,
 			"skipped", shard.skipped, "took", time.Since(begin))
 	}
-	r.schedule(next)
+	r.schedule(s.install(shard, last))
 	return true
 }
 

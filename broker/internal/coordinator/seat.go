@@ -184,18 +184,18 @@ func (s *seat) resign(err error) outbox {
 	return out
 }
 
-// install seats a shard that was loaded up to the last offset of the log. It
-// reports false where the seat was given up meanwhile.
-func (s *seat) install(shard *Shard, last int64) (next time.Time, ok bool) {
+// install seats a shard that was loaded up to the last offset of the log, if
+// the seat was not given up meanwhile, and returns when it wants a tick.
+func (s *seat) install(shard *Shard, last int64) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone {
-		return time.Time{}, false
+		return time.Time{}
 	}
 	s.shard = shard
 	s.last, s.settled, s.awaited = last, -1, -1
 	s.opened()
-	return shard.Deadline(), true
+	return shard.Deadline()
 }
 
 // opened tells those who wait for the load that there is nothing to wait for.
