@@ -177,6 +177,9 @@ func (t *Task) process(in *input) error {
 	return t.rt.run(in.source)
 }
 
+// Touch makes the task dirty, so that its offsets are part of the next commit.
+func (t *Task) Touch() { t.dirty = true }
+
 // Dirty tells whether there is something to commit.
 func (t *Task) Dirty() bool { return t.dirty }
 
