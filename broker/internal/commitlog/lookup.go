@@ -1,0 +1,117 @@
+package commitlog
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/millrace-io/millrace/internal/record"
+	"github.com/millrace-io/millrace/internal/vfs"
+)
+
+// OffsetForTime returns the first record whose timestamp is not below ts, in
+// milliseconds, with its own timestamp; false where there is none.
+func (l *Log) OffsetForTime(ts int64) (Stamp, bool, error) {
+	start := l.start.Load()
+	for _, s := range *l.segments.Load() {
+		largest, err := s.largestStamp()
+		if err != nil {
+			return Stamp{}, false, err
+		}
+		if largest.Timestamp < ts {
+			continue
+		}
+		at, ok, err := s.findTime(ts, start)
+		if ok || err != nil {
+			return at, ok, err
+		}
+	}
+	return Stamp{}, false, nil
+}
+
+// MaxTimestamp returns the record with the largest timestamp, the first of
+// several; false in a log without timestamps (KIP-734).
+func (l *Log) MaxTimestamp() (Stamp, bool, error) {
+	best, found := noStamp, (*segment)(nil)
+	for _, s := range *l.segments.Load() {
+		largest, err := s.largestStamp()
+		if err != nil {
+			return Stamp{}, false, err
+		}
+		if largest.Timestamp > best.Timestamp {
+			best, found = largest, s
+		}
+	}
+	if found == nil {
+		return Stamp{}, false, nil
+	}
+	return found.findTime(best.Timestamp, l.start.Load())
+}
+
+// findTime looks for the first record at or after ts, from start on.
+func (s *segment) findTime(ts, start int64) (Stamp, bool, error) {
+	f, err := s.log.Acquire()
+	if err != nil {
+		return Stamp{}, false, err
+	}
+	defer s.log.Release()
+	from, err := s.timeFloor(ts, start)
+	if err != nil {
+		return Stamp{}, false, err
+	}
+	w := newWalk(f, from, s.size.Load())
+	defer w.done()
+	for {
+		header, position, err := w.next()
+		if err != nil {
+			return Stamp{}, false, s.corrupt(position, start, err)
+		}
+		if header == nil {
+			return Stamp{}, false, nil
+		}
+		if header.MaxTimestamp() < ts || header.LastOffset() < start {
+			continue
+		}
+		at, ok, err := timeInBatch(f, position, header.Size(), ts, start)
+		if ok || err != nil {
+			return at, ok, err
+		}
+	}
+}
+
+// timeFloor returns a position before which no timestamp reaches ts.
+func (s *segment) timeFloor(ts, start int64) (int64, error) {
+	after := func(e timeEntry) bool { return e.timestamp >= ts }
+	entry, ok, err := timeEntry{}, false, error(nil)
+	if mem := s.mem.Load(); mem != nil {
+		list := mem.times.view()
+		n := sort.Search(len(list), func(i int) bool { return after(list[i]) })
+		if ok = n > 0; ok {
+			entry = list[n-1]
+		}
+	} else if entry, ok, err = coldSearch(s, &s.timeFile, timeSuffix, timeEntrySize, fileTimes, after); err != nil {
+		return 0, err
+	}
+	offset := start
+	if ok {
+		offset = max(offset, s.base+int64(entry.offset))
+	}
+	return s.indexFloor(offset)
+}
+
+// timeInBatch looks into one batch. With log append time all its records have
+// the batch's timestamp.
+func timeInBatch(f vfs.File, position int64, size int, ts, start int64) (Stamp, bool, error) {
+	b := make(record.Batch, size)
+	if n, err := f.ReadAt(b, position); n < size {
+		return Stamp{}, false, fmt.Errorf("%s: position %d: read %d of %d bytes: %w", f.Name(), position, n, size, err)
+	}
+	for r, err := range b.Records() {
+		if err != nil {
+			return Stamp{}, false, fmt.Errorf("%s: position %d: %w", f.Name(), position, err)
+		}
+		if offset := b.BaseOffset() + int64(r.OffsetDelta); r.Timestamp >= ts && offset >= start {
+			return Stamp{r.Timestamp, offset}, true, nil
+		}
+	}
+	return Stamp{}, false, nil
+}
