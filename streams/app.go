@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace-io/millrace/streams/internal/assign"
+	"github.com/millrace-io/millrace/streams/internal/query"
 	"github.com/millrace-io/millrace/streams/internal/task"
 	"github.com/millrace-io/millrace/streams/internal/topology"
 	"github.com/millrace-io/millrace/streams/internal/worker"
@@ -29,6 +30,7 @@ type App struct {
 	topology *topology.Topology
 	counters task.Counters
 	metrics  *worker.Metrics
+	stores   query.Stores
 	ready    chan struct{}
 
 	mu    sync.Mutex
@@ -115,6 +117,7 @@ func (a *App) work(ctx context.Context, admin *kgo.Client, plan plan, dir string
 		Handle:         a.cfg.handle,
 		DeadLetters:    a.cfg.DeadLetters,
 		Counters:       &a.counters,
+		Stores:         &a.stores,
 		Metrics:        a.metrics,
 		Logger:         a.cfg.Logger,
 	}

@@ -282,3 +282,20 @@ func syncPath(path string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// Read gives the committed value of a store's key. Unlike a Store's, its reads
+// may be concurrent with the task's work.
+func (db *DB) Read(store string, key []byte) (value []byte, ok bool, err error) {
+	id, ok, err := db.get(metaKey("id/", store))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	stored, ok, err := db.get(append(id, key...))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	if len(stored) < timeSize {
+		return nil, false, fmt.Errorf("%s: store %s: %w: %w", db.dir, store, ErrCorrupt, errShort)
+	}
+	return stored[timeSize:], true, nil
+}

@@ -12,8 +12,10 @@ type Task struct {
 	Partition   int32
 }
 
+// compare puts partitions first, so that the subtopologies, which differ in
+// what they cost, are spread evenly.
 func (t Task) compare(u Task) int {
-	return cmp.Or(cmp.Compare(t.Subtopology, u.Subtopology), cmp.Compare(t.Partition, u.Partition))
+	return cmp.Or(cmp.Compare(t.Partition, u.Partition), cmp.Compare(t.Subtopology, u.Subtopology))
 }
 
 // Member is a member of the group and the tasks it has now.

@@ -111,6 +111,13 @@ func (w *Worker) start(s *slot) error {
 		resume[at.topic] = []int32{s.id.Partition}
 	}
 	s.task = t
+	if s.db != nil {
+		var stores []string
+		for _, store := range s.sub.Stores() {
+			stores = append(stores, store.Name)
+		}
+		w.cfg.Stores.Add(s.db, stores)
+	}
 	w.client.ResumeFetchPartitions(resume)
 	w.cfg.Logger.Debug("task runs", slog.String("task", s.id.String()))
 	return nil

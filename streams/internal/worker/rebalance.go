@@ -129,6 +129,7 @@ func (w *Worker) close(slots []*slot) {
 			<-s.done
 		}
 		if s.db != nil {
+			w.cfg.Stores.Remove(s.db)
 			if err := s.db.Close(); err != nil {
 				w.fail(fmt.Errorf("task %s: %w", s.id, err))
 			}

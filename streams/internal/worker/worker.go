@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/streams/internal/assign"
+	"github.com/millrace-io/millrace/streams/internal/query"
 	"github.com/millrace-io/millrace/streams/internal/task"
 	"github.com/millrace-io/millrace/streams/internal/topology"
 	"github.com/millrace-io/millrace/streams/state"
@@ -21,6 +22,7 @@ const (
 	pollRecords  = 10_000           // at most, per poll
 	stepsPerLook = 512              // steps between looks at the clock
 	leaveTimeout = 15 * time.Second // for the last commit and the farewell
+	heartbeat    = time.Second      // how soon a member learns of a rebalance
 )
 
 // Config is what a worker is made of. All fields are needed unless they say
@@ -50,6 +52,7 @@ type Config struct {
 	Handle         func(*topology.Fault) topology.Action
 	DeadLetters    string // may be empty
 	Counters       *task.Counters
+	Stores         *query.Stores // for queries from outside
 	Metrics        *Metrics
 	Logger         *slog.Logger
 	// Ready is called when every task of an assignment runs.
@@ -91,6 +94,7 @@ func New(cfg Config) (*Worker, error) {
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(cfg.Balancer),
 		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.HeartbeatInterval(heartbeat),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(w.assigned),
@@ -237,6 +241,7 @@ func (w *Worker) step() (busy bool, err error) {
 // next start rebuilds it.
 func (w *Worker) broken(s *slot, err error) error {
 	if s.db != nil && errors.Is(err, state.ErrCorrupt) {
+		w.cfg.Stores.Remove(s.db)
 		destroyed := s.db.Destroy()
 		s.db = nil
 		w.cfg.Metrics.Rebuilt.Inc()
