@@ -1,0 +1,185 @@
+package replica
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace-io/millrace/broker/internal/producerstate"
+	"github.com/millrace-io/millrace/broker/internal/wait"
+	"github.com/millrace-io/millrace/internal/record"
+)
+
+// AppendRequest says for whom a batch is appended, and how.
+type AppendRequest struct {
+	Acks int16
+	// LeaderEpoch is the one the client knows, -1 for none.
+	LeaderEpoch int32
+	// Internal batches are the broker's own: they may hold control records.
+	Internal bool
+}
+
+// AppendResult is where a batch went.
+type AppendResult struct {
+	BaseOffset, LastOffset int64
+	LogStart               int64
+	// LogAppendTime is the timestamp that the records got, in milliseconds;
+	// -1 if they kept their own.
+	LogAppendTime int64
+	// LeaderEpoch is the epoch under which the batch was found or appended:
+	// Await waits in it.
+	LeaderEpoch int32
+	// Duplicate: the batch was in the log already, at these offsets.
+	Duplicate bool
+}
+
+// Append appends one batch, which the caller has checked ([record.Batch.Check]
+// and CheckRecords). It returns once the batch is written; whether it is
+// flushed and committed is Await's.
+//
+// Appends that arrive while one is being written wait in a queue, and the
+// next to hold the lock writes all of them at once. The batch's header is
+// changed in place: offsets, epoch, and where the topic says so the timestamp.
+func (p *Partition) Append(b record.Batch, r AppendRequest) (AppendResult, error) {
+	a := p.queue.put(b, r)
+	p.mu.Lock()
+	var dirty bool
+	var woken wait.Woken
+	if !a.done { // else whoever held the lock before has written it too
+		dirty, woken = p.drain()
+	}
+	p.mu.Unlock()
+	result, err := a.result, a.err
+	p.queue.recycle(a)
+	if dirty {
+		p.deps.Disk.Dirty(p)
+	}
+	woken.Wake()
+	return result, err
+}
+
+// Await adds to what w waits for that the batch is committed. With acks=all
+// this is the ack: a duplicate waits like its original.
+func (p *Partition) Await(w *wait.Waiter, r AppendResult) {
+	p.visible.AwaitOffset(w, r.LeaderEpoch, r.LastOffset+1)
+}
+
+// drain writes everything that is queued in one write. The caller holds mu.
+func (p *Partition) drain() (dirty bool, woken wait.Woken) {
+	p.drained = p.queue.take(p.drained[:0])
+	p.batches = p.batches[:0]
+	now := p.deps.Now()
+	begin := p.state.Positions().End
+	end, size := begin, 0
+	for _, a := range p.drained {
+		a.err = p.admit(a, begin, end, now)
+		if a.err == nil && !a.result.Duplicate {
+			p.batches = append(p.batches, a.batch)
+			end = a.result.LastOffset + 1
+			size += len(a.batch)
+		}
+	}
+	err := p.write(now)
+	for _, a := range p.drained {
+		a.done = true
+		if err != nil && a.written {
+			a.err = err
+		}
+	}
+	wrote := len(p.batches) > 0 && err == nil
+	clear(p.batches) // they are the callers' from here on
+	clear(p.drained)
+	if !wrote {
+		return false, woken
+	}
+	p.bytes += int64(size)
+	p.marks.add(end, p.bytes)
+	return !p.config.PageCache, p.perform(p.state.Appended(end))
+}
+
+// write makes the drain's batches part of the log and of the producers'
+// state, or of neither.
+func (p *Partition) write(now time.Time) error {
+	if len(p.batches) == 0 {
+		return nil
+	}
+	p.writing = now
+	if err := p.log.Append(p.batches, now); err != nil {
+		p.producers.Rollback()
+		p.rolledAt.Store(0) // cut off again with the rest
+		return fmt.Errorf("%w: append to %s: %w", ErrStorage, p.name(), err)
+	}
+	p.snapshotRoll()
+	p.producers.Commit()
+	return nil
+}
+
+// admit decides on one batch of a drain that began at offset begin and has
+// come to end: refused, a duplicate, or stamped as the next. The batches
+// admitted before it count, though they are not written yet.
+func (p *Partition) admit(a *pending, begin, end int64, now time.Time) error {
+	b := a.batch
+	if err := p.mayAppend(b, a.request); err != nil {
+		return err
+	}
+	epoch := p.state.Leadership().LeaderEpoch
+	a.result = AppendResult{LogStart: p.log.Start(), LogAppendTime: -1, LeaderEpoch: epoch}
+	duplicate, found, err := p.producers.Check(b, now)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", p.name(), err)
+	case found:
+		a.result.found(duplicate, p.config.AppendTime)
+		a.written = duplicate.LastOffset >= begin
+		return nil
+	}
+	if p.config.AppendTime {
+		b.SetLogAppendTime(now.UnixMilli())
+		a.result.LogAppendTime = now.UnixMilli()
+	}
+	b.Stamp(end, epoch)
+	p.producers.Update(b, now)
+	a.result.BaseOffset, a.result.LastOffset = end, b.LastOffset()
+	a.written = true
+	return nil
+}
+
+func (r *AppendResult) found(original producerstate.Batch, appendTime bool) {
+	r.Duplicate = true
+	r.BaseOffset, r.LastOffset = original.FirstOffset(), original.LastOffset
+	if appendTime {
+		r.LogAppendTime = original.Timestamp
+	}
+}
+
+// mayAppend checks what does not depend on the log's contents.
+func (p *Partition) mayAppend(b record.Batch, r AppendRequest) error {
+	if p.closed != nil {
+		return p.closed
+	}
+	if err := p.state.CheckAppend(r.LeaderEpoch, r.Acks); err != nil {
+		return err
+	}
+	if limit := p.config.MaxMessageBytes; limit > 0 && len(b) > limit {
+		return fmt.Errorf("%w: %d bytes, %s allows %d", ErrMessageTooLarge, len(b), p.topic, limit)
+	}
+	if limit := p.log.Config().SegmentBytes; int64(len(b)) > limit {
+		return fmt.Errorf("%w: %d bytes, the segments of %s have %d", ErrSegmentTooSmall, len(b), p.topic, limit)
+	}
+	if r.Internal {
+		return nil
+	}
+	return mayClientSend(b)
+}
+
+// mayClientSend refuses what only the broker writes.
+func mayClientSend(b record.Batch) error {
+	switch {
+	case b.IsControl():
+		return fmt.Errorf("%w: control batch from a client", ErrInvalidRecord)
+	case b.ProducerID() >= 0 && (b.BaseSequence() < 0 || b.ProducerEpoch() < 0):
+		return fmt.Errorf("%w: producer %d with epoch %d and sequence %d", ErrInvalidRecord, b.ProducerID(), b.ProducerEpoch(), b.BaseSequence())
+	case b.IsTransactional():
+		return ErrInvalidTxnState // there is no coordinator to have begun one
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/millrace-io/millrace/broker/internal/commitlog"
+	"github.com/millrace-io/millrace/broker/internal/wait"
+)
+
+// ReadRequest is what a consumer asks of one partition.
+type ReadRequest struct {
+	Offset   int64
+	MaxBytes int
+	// MinOne returns a first batch larger than MaxBytes all the same (KIP-74).
+	MinOne bool
+	// CurrentEpoch is the leader epoch that the client knows, -1 for none.
+	CurrentEpoch int32
+	// LastFetchedEpoch is the epoch of the last batch that the client has, -1
+	// for none: with it the leader says where their logs part (KIP-595).
+	LastFetchedEpoch int32
+}
+
+// ReadResult is what a read found. Its positions are filled in also when the
+// offset is out of range.
+type ReadResult struct {
+	// Range holds whole batches below the high watermark; empty where there
+	// are none. The caller releases it.
+	Range         commitlog.Range
+	HighWatermark int64
+	// LastStable is where a read_committed consumer stops.
+	LastStable int64
+	LogStart   int64
+	// DivergingEpoch and DivergingEnd say where the client's log parts from
+	// this one; -1 where it does not.
+	DivergingEpoch int32
+	DivergingEnd   int64
+
+	epoch    int32 // under which the read was made
+	position int64 // bytes visible at the time, at least
+}
+
+// Read returns the batches from the one that holds the offset on. It takes no
+// lock and allocates nothing.
+func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
+	role := p.role.Load()
+	// The bytes are loaded before the offset they lie below: a wait then
+	// counts too many as new rather than too few.
+	result := ReadResult{position: p.visibleBytes.Load(), epoch: role.epoch, DivergingEpoch: -1, DivergingEnd: -1}
+	if err := checkEpoch(role.leads, role.epoch, r.CurrentEpoch); err != nil {
+		return result, err
+	}
+	hw := p.highWatermark.Load()
+	result.HighWatermark, result.LastStable, result.LogStart = hw, hw, p.log.Start()
+	if r.LastFetchedEpoch >= 0 {
+		if diverges, err := p.diverges(r, &result); diverges || err != nil {
+			return result, err
+		}
+	}
+	if r.Offset > hw && hw < role.epochStart && r.Offset <= p.log.End() {
+		return result, ErrOffsetNotAvailable
+	}
+	var err error
+	result.Range, err = p.log.Read(r.Offset, hw, r.MaxBytes, r.MinOne)
+	return result, p.readError(err)
+}
+
+// diverges reports whether the client's log parts from this one below the
+// offset it asks for.
+func (p *Partition) diverges(r ReadRequest, result *ReadResult) (bool, error) {
+	found, end := p.log.EpochEnd(r.LastFetchedEpoch)
+	if end < 0 {
+		return false, fmt.Errorf("%w: epoch %d was never led here", ErrOffsetOutOfRange, r.LastFetchedEpoch)
+	}
+	if found < r.LastFetchedEpoch || end < r.Offset {
+		result.DivergingEpoch, result.DivergingEnd = found, end
+		return true, nil
+	}
+	return false, nil
+}
+
+func (p *Partition) readError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, commitlog.ErrOffsetOutOfRange):
+		return fmt.Errorf("%w: %w", ErrOffsetOutOfRange, err)
+	case errors.Is(err, commitlog.ErrClosed):
+		return ErrClosed
+	default:
+		return fmt.Errorf("%w: read %s: %w", ErrStorage, p.name(), err)
+	}
+}
+
+// AwaitBytes adds to what w waits for the bytes that become visible after a
+// read.
+func (p *Partition) AwaitBytes(w *wait.Waiter, r ReadResult) {
+	p.visible.AwaitBytes(w, r.epoch, r.position)
+}
