@@ -52,6 +52,7 @@ func aggregateStep[K, V, A any](begin func() A, add func(A, K, V) A) step[K, V, 
 
 // aggregated adds the node that keeps one aggregate per key.
 func aggregated[K, V, A any](s KStream[K, V], name string, value serde.Serde[A], add step[K, V, A]) KTable[K, A] {
+	s.b.checkSerde("store "+name+": values", value)
 	if value == nil {
 		s.b.fail("store %q: no serde for its values; name it with KStream.With", name)
 	}

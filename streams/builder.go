@@ -61,6 +61,15 @@ func (b *Builder) fail(format string, args ...any) {
 	b.errs = append(b.errs, fmt.Errorf(format, args...))
 }
 
+// checkSerde reports a serde that cannot work, if it can tell so.
+func (b *Builder) checkSerde(where string, s any) {
+	if c, ok := s.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			b.fail("%s: %w", where, err)
+		}
+	}
+}
+
 // describe names serdes by their types: two of one type read the same bytes.
 func (s Serdes[K, V]) describe() string {
 	text := fmt.Sprintf("keys by %v, values by %v", reflect.TypeOf(s.key), reflect.TypeOf(s.value))

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace-io/millrace/cluster"
+	"github.com/millrace-io/millrace/streams/serde"
 )
 
 // Guarantee is what an application promises about its results.
@@ -146,6 +147,9 @@ func (c Config) withDefaults() Config {
 // handle chooses the handler by stage. A dead letter without a topic for it
 // would vanish, so it fails.
 func (c Config) handle(f *Fault) Action {
+	if errors.Is(f, serde.ErrUnavailable) {
+		return Fail // the record may be fine: it is read again after a restart
+	}
 	h := c.Processing
 	if f.Stage == Deserialization {
 		h = c.Deserialization

@@ -289,4 +289,18 @@ func TestReadingATopicTwiceTheSameWayIsOneSource(t *testing.T) {
 	}
 }
 
+// unusable is a serde that says so.
+type unusable struct{ serde.Serde[string] }
+
+func (unusable) Check() error { return errors.New("no schema can be derived") }
+
+func TestT13SerdeThatCannotWorkIsReportedWithItsNode(t *testing.T) {
+	b := streams.NewBuilder()
+	streams.Stream(b, "in", streams.With(serde.String(), serde.Serde[string](unusable{})))
+	_, err := b.Topology()
+	if err == nil || !strings.Contains(err.Error(), "node source-in: values: no schema can be derived") {
+		t.Errorf("%v does not name the node", err)
+	}
+}
+
 var errOdd = errors.New("odd length")

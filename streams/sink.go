@@ -15,6 +15,8 @@ func (s KStream[K, V]) To(topic string, with Serdes[K, V]) {
 // newSink adds a sink. A keyed one drops records without a key.
 func newSink[K, V any](s KStream[K, V], name string, topic topology.Topic, with Serdes[K, V], keyed bool) {
 	n := &topology.Node{Name: name, Kind: topology.Sink, Topic: topic}
+	s.b.checkSerde("node "+name+": keys", with.key)
+	s.b.checkSerde("node "+name+": values", with.value)
 	n.Build = func(rt topology.Runtime, _ []any) any {
 		k := &sink[K, V]{with: with, topic: rt.Topic(topic), rt: rt, node: n, keyed: keyed}
 		return next[K, V](k.process)

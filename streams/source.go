@@ -23,6 +23,8 @@ func Stream[K, V any](b *Builder, topic string, with Serdes[K, V]) KStream[K, V]
 
 func newSource[K, V any](b *Builder, name string, topic topology.Topic, with Serdes[K, V]) KStream[K, V] {
 	n := &topology.Node{Name: name, Kind: topology.Source, Topic: topic}
+	b.checkSerde("node "+name+": keys", with.key)
+	b.checkSerde("node "+name+": values", with.value)
 	n.Build = func(_ topology.Runtime, children []any) any {
 		return &source[K, V]{with: with, next: fanout[K, V](children)}
 	}

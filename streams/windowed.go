@@ -31,6 +31,7 @@ func windowed[K, V, A any](s KStream[K, V], w Windows, name string, value serde.
 	if err := w.check(); err != nil {
 		s.b.fail("store %q: %w", name, err)
 	}
+	s.b.checkSerde("store "+name+": values", value)
 	if value == nil {
 		s.b.fail("store %q: no serde for its values; name it with KStream.With", name)
 	}
