@@ -145,6 +145,7 @@ func parseName(name string) (base int64, suffix string, ok bool) {
 func (l *Log) stranger(name string) {
 	switch {
 	case name == epochFile || name == epochFile+vfs.TemporarySuffix || name == "partition.metadata":
+	case name == "quorum-state" || strings.HasSuffix(name, ".checkpoint"): // Beside the metadata log: package quorum.
 	case strings.HasSuffix(name, quarantineSuffix):
 	default:
 		l.logger.Warn("left a file alone that is no part of a log", "file", path.Join(l.dir, name))
