@@ -31,8 +31,9 @@
 // ahead of what the broker has acked: [SourceTask.Committed] is the only
 // place to acknowledge upstream. A sink says with [SinkTask.Flush] what is
 // durable, and only that is committed to its consumer group. A blocked call
-// returns within a second of its context's end. One goroutine calls the
-// methods of a task.
+// returns within a second of its context's end. The methods of a task are
+// called one at a time, but for Committed, which may be called while Read
+// runs.
 //
 // An error of a task restarts it with backoff, for ever, unless it is
 // [Permanent]: then it stays FAILED until somebody acts.

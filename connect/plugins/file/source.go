@@ -22,7 +22,7 @@ type task struct {
 	pattern  string // absolute
 	open     map[string]*lines
 	finished map[int64]position // files that were renamed away, by inode
-	started  bool // the first look at the files is over
+	started  bool               // the first look at the files is over
 	turn     int
 }
 
