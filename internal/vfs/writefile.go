@@ -1,6 +1,8 @@
 package vfs
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 )
@@ -49,4 +51,26 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// MkdirDurable makes a directory and everything above it, durably. A
+// directory above that may not be read is taken to be there for good.
+func MkdirDurable(fsys FS, dir string) error {
+	dir = path.Clean(dir)
+	made := []string{dir} // Its own name is synced even if it was there: a crash may have come before the sync.
+	for up := path.Dir(dir); up != path.Dir(up); up = path.Dir(up) {
+		if _, err := fsys.Stat(up); err == nil {
+			break
+		}
+		made = append(made, up)
+	}
+	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range made {
+		if err := fsys.SyncDir(path.Dir(name)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }

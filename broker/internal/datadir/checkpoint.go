@@ -1,0 +1,160 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/millrace-io/millrace/internal/vfs"
+)
+
+// The checkpoints of a data directory, in the order of the fields of mark.
+const (
+	recoveryPointFile = "recovery-point-offset-checkpoint"
+	logStartFile      = "log-start-offset-checkpoint"
+	highWatermarkFile = "replication-offset-checkpoint"
+)
+
+// field is one number that a checkpoint keeps of each partition.
+type field struct {
+	file string
+	of   func(*mark) *int64
+}
+
+func fields() [3]field {
+	return [3]field{
+		{recoveryPointFile, func(m *mark) *int64 { return &m.recoveryPoint }},
+		{logStartFile, func(m *mark) *int64 { return &m.logStart }},
+		{highWatermarkFile, func(m *mark) *int64 { return &m.highWatermark }},
+	}
+}
+
+// readCheckpoints reads all three. One that cannot be read says nothing: the
+// logs are then scanned from their beginning, and the high watermark is
+// learnt anew.
+func (d *Dir) readCheckpoints() (map[string]mark, error) {
+	marks := map[string]mark{}
+	for _, f := range fields() {
+		name := path.Join(d.root, f.file)
+		b, err := vfs.ReadFile(d.fs, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		offsets, err := parseCheckpoint(name, b)
+		if err != nil {
+			d.logger.Warn("a checkpoint cannot be read and is ignored", "error", err)
+			continue
+		}
+		for partition, offset := range offsets {
+			m, ok := marks[partition]
+			if !ok {
+				m = noMark
+			}
+			*f.of(&m) = offset
+			marks[partition] = m
+		}
+	}
+	return marks, nil
+}
+
+// Checkpoint writes what has changed since the last time: how far each
+// partition is flushed, where it starts, its high watermark. A partition that
+// cannot tell keeps its last mark.
+func (d *Dir) Checkpoint() error {
+	d.mu.Lock()
+	d.changed = false
+	d.mu.Unlock()
+	entries := d.list()
+
+	fresh := make(map[string]mark, len(entries))
+	var errs []error
+	for _, e := range entries {
+		if !e.takeChanged() {
+			continue
+		}
+		m, err := e.mark()
+		if err != nil {
+			e.changed.Store(true)
+			errs = append(errs, err)
+			continue
+		}
+		fresh[e.name] = m
+	}
+	if err := d.writeMarks(fresh); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// writeMarks writes the files whose contents the fresh marks change.
+func (d *Dir) writeMarks(fresh map[string]mark) error {
+	d.mu.Lock()
+	before := d.written
+	for name, m := range fresh {
+		d.marks[name] = m
+	}
+	after := maps.Clone(d.marks)
+	d.mu.Unlock()
+	for i, f := range fields() {
+		text := formatCheckpoint(after, f)
+		if before[i] == text {
+			continue
+		}
+		if err := vfs.WriteFile(d.fs, path.Join(d.root, f.file), []byte(text)); err != nil {
+			return err
+		}
+		before[i] = text
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.written = before
+	return nil
+}
+
+// formatCheckpoint writes Kafka's text format: a version, the number of
+// entries, and topic, partition and offset of each.
+func formatCheckpoint(marks map[string]mark, f field) string {
+	var b strings.Builder
+	n := 0
+	for _, name := range slices.Sorted(maps.Keys(marks)) {
+		m := marks[name]
+		topic, partition, ok := ParseLogName(name)
+		if offset := *f.of(&m); ok && offset >= 0 {
+			fmt.Fprintf(&b, "%s %d %d\n", topic, partition, offset)
+			n++
+		}
+	}
+	return fmt.Sprintf("0\n%d\n%s", n, b.String())
+}
+
+func parseCheckpoint(file string, b []byte) (map[string]int64, error) {
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	if len(lines) < 2 || strings.TrimSpace(lines[0]) != "0" {
+		return nil, &FormatError{file, 1, fmt.Sprintf("version is %q, only 0 is known", lines[0])}
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(lines[1])); err != nil || n != len(lines)-2 {
+		return nil, &FormatError{file, 2, fmt.Sprintf("says %q entries, %d are there", lines[1], len(lines)-2)}
+	}
+	offsets := make(map[string]int64, len(lines)-2)
+	for i, line := range lines[2:] {
+		words := strings.Fields(line)
+		if len(words) != 3 {
+			return nil, &FormatError{file, i + 3, fmt.Sprintf("%q is not topic, partition and offset", line)}
+		}
+		partition, err := strconv.ParseInt(words[1], 10, 32)
+		offset, err2 := strconv.ParseInt(words[2], 10, 64)
+		if err != nil || err2 != nil || partition < 0 || offset < 0 {
+			return nil, &FormatError{file, i + 3, fmt.Sprintf("%q has no valid partition and offset", line)}
+		}
+		offsets[LogName(words[0], int32(partition))] = offset
+	}
+	return offsets, nil
+}
