@@ -103,7 +103,7 @@ func Check(level Level, next *Schema, previous ...*Schema) []Difference {
 }
 
 func directed(reader, writer *Schema, readerIsNew bool, against int) []Difference {
-	found := Resolve(reader, writer)
+	found := resolve(reader, writer, readerIsNew)
 	for i := range found {
 		found[i].ReaderIsNew, found[i].Against = readerIsNew, against
 	}

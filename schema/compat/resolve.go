@@ -11,9 +11,12 @@ import (
 )
 
 // Resolve returns every reason why the reader cannot resolve what the writer
-// wrote.
-func Resolve(reader, writer *Schema) []Difference {
-	r := &resolution{verdicts: make(map[pair][]Difference)}
+// wrote. Remedies take the reader for the schema that can still be changed.
+func Resolve(reader, writer *Schema) []Difference { return resolve(reader, writer, true) }
+
+// resolve words its remedies for whichever of the two is new.
+func resolve(reader, writer *Schema, readerIsNew bool) []Difference {
+	r := &resolution{verdicts: make(map[pair][]Difference), readerIsNew: readerIsNew}
 	found := r.types(reader.root, writer.root, place{})
 	// A type that is referred to twice brings what is wrong in it twice.
 	seen := make(map[Difference]bool)
@@ -30,7 +33,26 @@ type pair struct{ reader, writer *node }
 // type or by a second reference, is not compared again: verdicts holds what
 // was found, and nothing while the comparison is under way, which is what a
 // recursive type may assume.
-type resolution struct{ verdicts map[pair][]Difference }
+type resolution struct {
+	verdicts    map[pair][]Difference
+	readerIsNew bool
+}
+
+// old is the one of two types that cannot be changed any more.
+func (r *resolution) old(reader, writer *node) *node {
+	if r.readerIsNew {
+		return writer
+	}
+	return reader
+}
+
+// remedy chooses the advice for the schema that is new.
+func (r *resolution) remedy(ifReader, ifWriter string) string {
+	if r.readerIsNew {
+		return ifReader
+	}
+	return ifWriter
+}
 
 // place is where in the schemas the comparison is.
 type place struct {
@@ -76,7 +98,7 @@ func (r *resolution) compare(reader, writer *node, at place) []Difference {
 		if promotes(writer.kind, reader.kind) {
 			return nil
 		}
-		return []Difference{mismatch(reader, writer, at)}
+		return []Difference{r.mismatch(reader, writer, at)}
 	}
 	switch reader.kind {
 	case "array":
@@ -84,13 +106,13 @@ func (r *resolution) compare(reader, writer *node, at place) []Difference {
 	case "map":
 		return r.types(reader.inner[0], writer.inner[0], at.in("values"))
 	case "fixed":
-		return append(names(reader, writer, at), fixed(reader, writer, at)...)
+		return append(r.names(reader, writer, at), r.fixed(reader, writer, at)...)
 	case "enum":
-		return append(names(reader, writer, at), symbols(reader, writer, at)...)
+		return append(r.names(reader, writer, at), r.symbols(reader, writer, at)...)
 	case "record":
-		return append(names(reader, writer, at), r.fields(reader, writer, at)...)
+		return append(r.names(reader, writer, at), r.fields(reader, writer, at)...)
 	}
-	return decimals(reader, writer, at)
+	return r.decimals(reader, writer, at)
 }
 
 // promotes reports whether a value of one primitive may be read as another.
@@ -144,7 +166,8 @@ func (r *resolution) intoUnion(reader, writer *node, at place) []Difference {
 		Kind: MissingUnionBranch, Path: pointer(at), Field: at.field,
 		Info:   "reader union lacking writer type: " + strings.ToUpper(writer.kind),
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep %s in the union", label(writer)),
+		Remedy: r.remedy(fmt.Sprintf("keep %s in the union", label(writer)),
+			fmt.Sprintf("leave %s out of the union until every reader knows it", label(writer))),
 	}}
 }
 
@@ -161,7 +184,8 @@ func (r *resolution) fields(reader, writer *node, at place) []Difference {
 			found = append(found, Difference{
 				Kind: MissingDefault, Path: pointer(inner), Field: f.name, Info: f.name,
 				Reader: snippet(f.source),
-				Remedy: fmt.Sprintf(`give field %q a default, or write it as a union with null first and "default": null`, f.name),
+				Remedy: r.remedy(fmt.Sprintf(`give field %q a default, or write it as a union with null first and "default": null`, f.name),
+					fmt.Sprintf("keep field %q: the old schema has no default for it", f.name)),
 			})
 		}
 	}
@@ -186,7 +210,7 @@ func sameName(reader, writer *node) bool {
 	return simple(reader.name) == simple(writer.name) || slices.Contains(reader.aliases, writer.name)
 }
 
-func names(reader, writer *node, at place) []Difference {
+func (r *resolution) names(reader, writer *node, at place) []Difference {
 	if sameName(reader, writer) {
 		return nil
 	}
@@ -194,23 +218,24 @@ func names(reader, writer *node, at place) []Difference {
 		Kind: NameMismatch, Path: pointer(at.in("name")), Field: at.field,
 		Info:   "expected: " + writer.name,
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep the name %q, or list it in the aliases of %q", writer.name, reader.name),
+		Remedy: r.remedy(fmt.Sprintf("keep the name %q, or list it in the aliases of %q", writer.name, reader.name),
+			fmt.Sprintf("keep the name %q", reader.name)),
 	}}
 }
 
-func fixed(reader, writer *node, at place) []Difference {
+func (r *resolution) fixed(reader, writer *node, at place) []Difference {
 	if reader.size == writer.size {
-		return decimals(reader, writer, at)
+		return r.decimals(reader, writer, at)
 	}
 	return []Difference{{
 		Kind: FixedSizeMismatch, Path: pointer(at.in("size")), Field: at.field,
 		Info:   fmt.Sprintf("expected: %d, found: %d", writer.size, reader.size),
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep the size of %d bytes, or define a type of another name", writer.size),
+		Remedy: fmt.Sprintf("keep the size of %d bytes, or define a type of another name", r.old(reader, writer).size),
 	}}
 }
 
-func symbols(reader, writer *node, at place) []Difference {
+func (r *resolution) symbols(reader, writer *node, at place) []Difference {
 	var lost []string
 	for _, symbol := range writer.symbols {
 		if !slices.Contains(reader.symbols, symbol) {
@@ -224,11 +249,12 @@ func symbols(reader, writer *node, at place) []Difference {
 		Kind: MissingEnumSymbols, Path: pointer(at.in("symbols")), Field: at.field,
 		Info:   "[" + strings.Join(lost, ", ") + "]",
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep the symbols %s, or give enum %q a default", strings.Join(lost, ", "), reader.name),
+		Remedy: r.remedy(fmt.Sprintf("keep the symbols %s, or give enum %q a default", strings.Join(lost, ", "), reader.name),
+			fmt.Sprintf("leave the symbols %s out until every reader knows them", strings.Join(lost, ", "))),
 	}}
 }
 
-func decimals(reader, writer *node, at place) []Difference {
+func (r *resolution) decimals(reader, writer *node, at place) []Difference {
 	if reader.decimal == writer.decimal || reader.decimal == "" || writer.decimal == "" {
 		return nil
 	}
@@ -236,17 +262,17 @@ func decimals(reader, writer *node, at place) []Difference {
 		Kind: TypeMismatch, Path: pointer(at), Field: at.field,
 		Info:   fmt.Sprintf("reader type: DECIMAL(%s) not compatible with writer type: DECIMAL(%s)", reader.decimal, writer.decimal),
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep precision and scale %s, or add a field", writer.decimal),
+		Remedy: fmt.Sprintf("keep precision and scale %s, or add a field", r.old(reader, writer).decimal),
 	}}
 }
 
-func mismatch(reader, writer *node, at place) Difference {
+func (r *resolution) mismatch(reader, writer *node, at place) Difference {
 	return Difference{
 		Kind: TypeMismatch, Path: pointer(at), Field: at.field,
 		Info: fmt.Sprintf("reader type: %s not compatible with writer type: %s",
 			strings.ToUpper(reader.kind), strings.ToUpper(writer.kind)),
 		Reader: snippet(reader.source), Writer: snippet(writer.source),
-		Remedy: fmt.Sprintf("keep the type %s, or add a field of another name with a default", label(writer)),
+		Remedy: fmt.Sprintf("keep the type %s, or add a field of another name with a default", label(r.old(reader, writer))),
 	}
 }
 

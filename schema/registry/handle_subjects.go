@@ -139,7 +139,13 @@ func registerSchema(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.reg.registerReply(v), nil
+	// The planned version has no time yet, the one that was applied has.
+	return view(c.reg, func(s *State) (registerReply, error) {
+		if applied := s.version(subject, v.Number, showAll); applied != nil {
+			v = applied
+		}
+		return c.reg.registerReply(v), nil
+	})
 }
 
 func deleteSubject(c *call) (any, error) {

@@ -158,9 +158,6 @@ func (s *State) planConfig(name string, change Settings) ([]Record, error) {
 	if change.Normalize != nil {
 		next.Normalize = change.Normalize
 	}
-	if next.Compatibility == "" {
-		next.Compatibility = string(s.level(name))
-	}
 	return []Record{configRecord(name, next)}, nil
 }
 

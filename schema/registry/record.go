@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/millrace-io/millrace/schema/internal/avrotext"
@@ -150,12 +152,17 @@ func deleteRecord(subject string, version int) Record {
 }
 
 func configRecord(subject string, c Settings) Record {
-	b := append([]byte(`{"compatibilityLevel":`), quoted(c.Compatibility)...)
-	if c.Normalize != nil {
-		b = append(b, `,"normalize":`...)
-		b = strconv.AppendBool(b, *c.Normalize)
+	var members [][]byte
+	if c.Compatibility != "" {
+		members = append(members, append([]byte(`"compatibilityLevel":`), quoted(c.Compatibility)...))
 	}
-	return Record{Key: subjectKey(keyConfig, subject), Value: append(b, '}')}
+	if c.Normalize != nil {
+		members = append(members, strconv.AppendBool([]byte(`"normalize":`), *c.Normalize))
+	}
+	return Record{
+		Key:   subjectKey(keyConfig, subject),
+		Value: slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'}),
+	}
 }
 
 func modeRecord(subject, mode string) Record {

@@ -79,10 +79,6 @@ func (r *Registry) registerReply(v *Version) registerReply {
 	if !r.modern() {
 		return registerReply{ID: v.ID}
 	}
-	reply := registerReply{ID: v.ID, Version: v.Number, GUID: avrotext.GUID(v.sum), Type: v.Type,
-		Schema: v.Text, References: v.References}
-	if !v.At.IsZero() {
-		reply.At = v.At.UnixMilli()
-	}
-	return reply
+	return registerReply{ID: v.ID, Version: v.Number, GUID: avrotext.GUID(v.sum), Type: v.Type,
+		Schema: v.Text, References: v.References, At: v.At.UnixMilli()}
 }
