@@ -59,11 +59,10 @@ func (s State) AlterConfigs(wishes []AlterConfig, validateOnly bool) ([]metadata
 // configs.
 func (s State) alterConfigs(wishes []AlterConfig, validateOnly bool, keep func(map[string]string) map[string]string) ([]metadata.Record, []ConfigResult) {
 	p := s.plan()
-	again := twice(wishes, func(w AlterConfig) metadata.Resource { return w.Resource })
 	results := make([]ConfigResult, 0, len(wishes))
-	for _, w := range wishes {
+	for w, again := range once(wishes, func(w AlterConfig) metadata.Resource { return w.Resource }) {
 		r := ConfigResult{Resource: w.Resource}
-		if again[w.Resource] {
+		if again {
 			r.Err = refuse(kerr.InvalidRequest, "resource %q occurs twice in the request", w.Resource.Name)
 		} else {
 			r.Err = p.alter(w, keep(p.Image.Config(w.Resource)))
@@ -84,9 +83,8 @@ func (p *plan) alter(w AlterConfig, set map[string]string) *Error {
 	if set == nil {
 		set = make(map[string]string)
 	}
-	again := twice(w.Ops, func(op ConfigOp) string { return op.Name })
-	for _, op := range w.Ops {
-		if again[op.Name] {
+	for op, again := range once(w.Ops, func(op ConfigOp) string { return op.Name }) {
+		if again {
 			return refuse(kerr.InvalidRequest, "config %s occurs twice for one resource", op.Name)
 		}
 		if err := mayUpdate(scope, w.Resource, op.Name); err != nil {

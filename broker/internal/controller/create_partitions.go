@@ -24,11 +24,10 @@ type PartitionsResult struct {
 // so keys may move to other partitions.
 func (s State) CreatePartitions(wishes []MorePartitions, validateOnly bool) ([]metadata.Record, []PartitionsResult) {
 	p := s.plan()
-	again := twice(wishes, func(w MorePartitions) string { return w.Topic })
 	results := make([]PartitionsResult, 0, len(wishes))
-	for _, w := range wishes {
+	for w, again := range once(wishes, func(w MorePartitions) string { return w.Topic }) {
 		r := PartitionsResult{Topic: w.Topic}
-		if again[w.Topic] {
+		if again {
 			r.Err = refuse(kerr.InvalidRequest, "topic %q occurs twice in the request", w.Topic)
 		} else {
 			r.Err = p.morePartitions(w)

@@ -56,12 +56,11 @@ const mostPartitions = 10_000
 // it: then there are no records.
 func (s State) CreateTopics(topics []NewTopic, validateOnly bool) ([]metadata.Record, []TopicResult) {
 	p := s.plan()
-	again := twice(topics, func(t NewTopic) string { return t.Name })
 	results := make([]TopicResult, 0, len(topics))
 	created := 0
-	for _, t := range topics {
+	for t, again := range once(topics, func(t NewTopic) string { return t.Name }) {
 		r := TopicResult{Name: t.Name}
-		if again[t.Name] {
+		if again {
 			r.Err = refuse(kerr.InvalidRequest, "topic %q occurs twice in the request", t.Name)
 		} else {
 			r.Err = p.createTopic(t, &r, mostPartitions-created)

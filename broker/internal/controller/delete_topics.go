@@ -21,11 +21,10 @@ type DeleteResult struct {
 // DeleteTopics deletes topics with their configs.
 func (s State) DeleteTopics(refs []TopicRef) ([]metadata.Record, []DeleteResult) {
 	p := s.plan()
-	again := twice(refs, func(ref TopicRef) TopicRef { return ref })
 	results := make([]DeleteResult, 0, len(refs))
-	for _, ref := range refs {
+	for ref, again := range once(refs, func(ref TopicRef) TopicRef { return ref }) {
 		r := DeleteResult{TopicRef: ref}
-		if again[ref] {
+		if again {
 			r.Err = refuse(kerr.InvalidRequest, "topic %s occurs twice in the request", ref)
 		} else {
 			r.Err = p.deleteTopic(&r.TopicRef)

@@ -52,8 +52,9 @@ func (p *plan) join(broker int32) *Error {
 // epoch even if the same broker leads again.
 func (p *plan) eachPartition(broker int32, change func(kafkaconf.Topic, metadata.Partition) (metadata.Partition, bool)) *Error {
 	var records []metadata.Record
+	resolved := make(map[int]kafkaconf.Topic)
 	for t := range p.Image.Topics() {
-		rules := p.topic(t.Name)
+		rules := p.rules(t, resolved)
 		for i, old := range t.Partitions {
 			if !slices.Contains(old.Replicas, broker) {
 				continue
@@ -66,6 +67,19 @@ func (p *plan) eachPartition(broker int32, change func(kafkaconf.Topic, metadata
 		}
 	}
 	return p.add(records...)
+}
+
+// rules resolves a topic's configs. Topics without own configs and with as
+// many replicas have the same, which matters to a start with 1000 topics.
+func (p *plan) rules(t *metadata.Topic, resolved map[int]kafkaconf.Topic) kafkaconf.Topic {
+	if len(t.Partitions) == 0 || p.Image.Config(metadata.Resource{Type: metadata.TopicResource, Name: t.Name}) != nil {
+		return p.topic(t.Name)
+	}
+	replicas := len(t.Partitions[0].Replicas)
+	if _, ok := resolved[replicas]; !ok {
+		resolved[replicas] = p.topic(t.Name)
+	}
+	return resolved[replicas]
 }
 
 // elect chooses a leader (package documentation, Elections) and sets what

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
@@ -88,15 +89,20 @@ func (p *plan) topic(name string) kafkaconf.Topic {
 	return p.Image.TopicLayers(name, metadata.NoLeader, p.Rules.Static).TopicConfig()
 }
 
-// twice finds what a request names more than once.
-func twice[T any, K comparable](items []T, key func(T) K) map[K]bool {
+// once goes over what a request names, each key one time, and says whether
+// the request names it again: then the item is refused, and answered once.
+func once[T any, K comparable](items []T, key func(T) K) iter.Seq2[T, bool] {
 	count := make(map[K]int, len(items))
-	again := make(map[K]bool)
 	for _, item := range items {
-		k := key(item)
-		if count[k]++; count[k] > 1 {
-			again[k] = true
+		count[key(item)]++
+	}
+	return func(yield func(T, bool) bool) {
+		for _, item := range items {
+			n := count[key(item)]
+			count[key(item)] = 0
+			if n > 0 && !yield(item, n > 1) {
+				return
+			}
 		}
 	}
-	return again
 }

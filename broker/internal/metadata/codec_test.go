@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -105,4 +106,29 @@ func FuzzNext(f *testing.F) {
 		// Applying must refuse or work, never panic.
 		_ = (&Image{}).Edit(1, 1).Apply(r)
 	})
+}
+
+// The binary form is on disks: it must not change by itself. The bytes are
+// those of docs/format/metadata.md.
+func TestBinaryFormIsFixed(t *testing.T) {
+	id := UUID{0xaa}
+	zeros := strings.Repeat("00", 15)
+	for want, r := range map[string]Record{
+		"000000":                        &NoOp{},
+		"010003026331":                  &ClusterID{"c1"},
+		"0200" + "04" + "026776" + "02": &Feature{"gv", 1},
+		"0300" + "2e" + "02" + "00" + "aa" + zeros + "01" + "0163" + "0168" + "2384" + "0172" + "01" + "aa" + zeros + "01" + "08": &RegisterBroker{Broker: 1, Incarnation: id, Listeners: []Listener{{"c", "h", 9092}}, Rack: "r", Directories: []UUID{id}, Fenced: true, PreviousEpoch: 4},
+		"0400" + "02" + "02" + "0a":               &UnregisterBroker{1, 5},
+		"0500" + "04" + "02" + "0a" + "02" + "01": &BrokerChange{1, 5, Clear, Set},
+		"0600" + "12" + "0174" + "aa" + zeros:     &NewTopic{"t", id},
+		"0700" + "10" + "aa" + zeros:              &RemoveTopic{id},
+		"0800" + "1d" + "aa" + zeros + "04" + "0102" + "0102" + "00" + "00" + "00" + "02" + "01" + "06" + "08" + "00": &NewPartition{id, 2, Partition{Replicas: []int32{1}, ISR: []int32{1}, Leader: 1, LastKnownLeader: NoLeader, LeaderEpoch: 3, PartitionEpoch: 4}},
+		"0900" + "16" + "aa" + zeros + "04" + "22" + "00" + "0102" + "02":                                             &PartitionChange{Topic: id, Index: 2, ISR: []int32{1}, Leader: new(int32(1))},
+		"0a00" + "08" + "02" + "0174" + "0163" + "01" + "0176":                                                        &ConfigChange{Resource{TopicResource, "t"}, "c", new("v")},
+		"0b00" + "03" + "02" + "d00f": &ProducerIDs{1, 1000},
+	} {
+		if got := hex.EncodeToString(Append(nil, r)); got != want {
+			t.Errorf("%T:\n got %s\nwant %s", r, got, want)
+		}
+	}
 }
