@@ -47,7 +47,8 @@ type Reply interface {
 	// Deadline is when Expire is called unless the reply is ready before; the
 	// zero time for never.
 	Deadline() time.Time
-	// Expire makes the reply ready with what it has by its deadline.
+	// Expire makes the reply ready with what it has by its deadline, unless
+	// it is becoming ready at this moment: then its wake is on the way.
 	Expire()
 	// Cancel ends the wait because nobody reads the reply any more. It may be
 	// called on a reply that is ready.

@@ -75,8 +75,9 @@ func (c *conn) await() (over bool, err error) {
 	return c.ctx.Err() != nil, nil
 }
 
-// expire ends the wait of the head if its time has come. Otherwise it makes
-// sure that the timer fires by then: one that fires earlier is left as it is,
+// expire ends the wait of the head if its time has come, and says whether it
+// is ready; if it became so at the same moment, its wake is on the way.
+// Otherwise expire makes sure that the timer fires by then: one that fires earlier is left as it is,
 // since it was set for a reply that has left, and moving it costs more than
 // one needless wake-up.
 func (c *conn) expire(head Reply) bool {
@@ -87,7 +88,7 @@ func (c *conn) expire(head Reply) bool {
 	now := time.Now()
 	if !now.Before(deadline) {
 		head.Expire()
-		return true
+		return head.Ready()
 	}
 	if c.timerAt.IsZero() || deadline.Before(c.timerAt) {
 		c.timer.Reset(deadline.Sub(now))

@@ -29,7 +29,7 @@
 // are appended piece by piece, so that a payload may come from a file between
 // two pieces ([FetchResponse]).
 //
-// Everything else is kmsg's ([Decode], [AppendResponse]). The hand-written
+// Everything else is kmsg's ([DecodeInto], [AppendResponse]). The hand-written
 // half is compared with kmsg in both directions, at every version, by the fuzz
 // tests.
 //
@@ -37,5 +37,5 @@
 //
 // Strings and bytes of the hand-written requests point into the frame. They
 // are valid as long as the frame's buffer is; who keeps one clones it. What
-// [Decode] returns aliases the frame only in its []byte fields.
+// [DecodeInto] reads aliases the frame only in its []byte fields.
 package wire

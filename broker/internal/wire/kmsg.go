@@ -6,18 +6,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Decode reads the body of a request that has no decoder of its own. The
-// caller has checked that the version is one the broker serves.
-func Decode(h Header, body []byte) (kmsg.Request, error) {
-	req := kmsg.RequestForKey(h.Key)
-	if req == nil {
-		return nil, &MalformedError{Key: h.Key, Version: h.Version, What: "unknown API key"}
-	}
+// DecodeInto reads the body of a request that has no decoder of its own. The
+// caller has checked that the version is one the broker serves. What it reads
+// aliases the body only in fields of bytes.
+func DecodeInto(req kmsg.Request, h Header, body []byte) error {
 	req.SetVersion(h.Version)
 	if err := req.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("%w: %w", &MalformedError{Key: h.Key, Version: h.Version, Offset: len(body), What: faultShort}, err)
+		return fmt.Errorf("%w: %w", &MalformedError{Key: h.Key, Version: h.Version, Offset: len(body), What: faultShort}, err)
 	}
-	return req, nil
+	return nil
 }
 
 // AppendResponse appends header and body of a response, without the frame's

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace-io/millrace/broker/internal/server"
+)
+
+// ApiVersions (key 18, v0-5): the table, and the finalized features.
+//
+// A request of a version that is not served is answered in v0 with
+// UNSUPPORTED_VERSION and all ranges, so that the client can choose again
+// (KIP-511). The names that clients give of their software are checked by
+// pattern: INVALID_REQUEST. A feature is advertised only once what it stands
+// for is there, because clients change their behaviour by it (KIP-890).
+
+// softwareName is what KIP-511 allows for name and version of a client.
+var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+
+func (b *Broker) apiVersions(c call, req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsResponse {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	if c.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)) {
+		resp.ErrorCode = kerr.InvalidRequest.Code
+		return resp
+	}
+	resp.ApiKeys = b.ranges()
+	if c.Version >= 3 {
+		b.addFeatures(resp)
+	}
+	return resp
+}
+
+// unsupportedApiVersions answers a version of the future.
+func (b *Broker) unsupportedApiVersions(r *server.Request) server.Reply {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	resp.ApiKeys = b.ranges()
+	h := r.Header
+	h.Version = 0
+	return answer(h, resp)
+}
+
+func (b *Broker) ranges() []kmsg.ApiVersionsResponseApiKey {
+	keys := make([]kmsg.ApiVersionsResponseApiKey, 0, len(b.apis))
+	for i := range b.apis {
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = b.apis[i].Key, b.apis[i].Min, b.apis[i].Max
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// addFeatures lists what the cluster has finalized, which this broker
+// therefore supports. Up to v3 a supported feature may not have minimum 0
+// (KAFKA-17011); none here has.
+func (b *Broker) addFeatures(resp *kmsg.ApiVersionsResponse) {
+	image := b.image()
+	features := image.Features()
+	resp.FinalizedFeaturesEpoch = int64(image.Index())
+	for _, name := range slices.Sorted(maps.Keys(features)) {
+		level := features[name]
+		if level < 1 {
+			continue
+		}
+		supported := kmsg.NewApiVersionsResponseSupportedFeature()
+		supported.Name, supported.MinVersion, supported.MaxVersion = name, 1, level
+		resp.SupportedFeatures = append(resp.SupportedFeatures, supported)
+		finalized := kmsg.NewApiVersionsResponseFinalizedFeature()
+		finalized.Name, finalized.MinVersionLevel, finalized.MaxVersionLevel = name, level, level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, finalized)
+	}
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace-io/millrace/broker/internal/controller"
+	"github.com/millrace-io/millrace/internal/kafkaconf"
+)
+
+// CreateTopics (key 19, v2-7): topics with partitions, replicas and configs.
+//
+// -1 asks for the broker's default of partitions and replicas (KIP-464, v4).
+// From v5 on the answer shows what the topic got, configs included (KIP-525).
+// It leaves when this node leads or follows the topic, so a producer may use
+// it at once.
+
+func (b *Broker) createTopics(c call, req *kmsg.CreateTopicsRequest) *kmsg.CreateTopicsResponse {
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	topics := make([]controller.NewTopic, 0, len(req.Topics))
+	for _, t := range req.Topics {
+		topics = append(topics, newTopic(t))
+	}
+	ctx, cancel := timeout(c.ctx, req.TimeoutMillis)
+	defer cancel()
+	results, err := b.Controller.CreateTopics(ctx, topics, req.ValidateOnly)
+	if err != nil {
+		code, message := adminError(err)
+		for _, t := range req.Topics {
+			failed := kmsg.NewCreateTopicsResponseTopic()
+			failed.Topic, failed.ErrorCode, failed.ErrorMessage = t.Topic, code, message
+			resp.Topics = append(resp.Topics, failed)
+		}
+		return resp
+	}
+	for _, r := range results {
+		resp.Topics = append(resp.Topics, b.createdTopic(r))
+	}
+	return resp
+}
+
+func newTopic(t kmsg.CreateTopicsRequestTopic) controller.NewTopic {
+	topic := controller.NewTopic{Name: t.Topic, Partitions: t.NumPartitions, Replicas: t.ReplicationFactor}
+	for _, a := range t.ReplicaAssignment {
+		topic.Assignment = append(topic.Assignment, controller.Replicas{Partition: a.Partition, Brokers: a.Replicas})
+	}
+	for _, c := range t.Configs {
+		topic.Configs = append(topic.Configs, controller.Config{Name: c.Name, Value: c.Value})
+	}
+	return topic
+}
+
+func (b *Broker) createdTopic(r controller.TopicResult) kmsg.CreateTopicsResponseTopic {
+	t := kmsg.NewCreateTopicsResponseTopic()
+	t.Topic = r.Name
+	if r.Err != nil {
+		t.ErrorCode, t.ErrorMessage = refusal(r.Err)
+		return t
+	}
+	t.TopicID, t.NumPartitions, t.ReplicationFactor = r.ID, r.Partitions, r.Replicas
+	if r.Lowered > 0 {
+		b.Logger.Warn("topic has fewer replicas than asked for", "topic", r.Name, "asked", r.Lowered, "replicas", r.Replicas)
+	}
+	layers := b.image().TopicLayers(r.Name, b.NodeID, b.Static)
+	layers.Topic = r.Configs
+	layers.Replicas = int(r.Replicas)
+	for _, key := range listed(kafkaconf.TopicScope, r.Configs) {
+		entry, _ := layers.Resolve(kafkaconf.TopicScope, key.Name)
+		cfg := kmsg.NewCreateTopicsResponseTopicConfig()
+		cfg.Name, cfg.Value, cfg.Source = key.Name, valueOf(entry), int8(entry.Source)
+		t.Configs = append(t.Configs, cfg)
+	}
+	return t
+}
+
+// timeout bounds a decision by what the client is ready to wait.
+func timeout(ctx context.Context, millis int32) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, time.Duration(max(millis, 0))*time.Millisecond)
+}
+
+// refusal splits a controller's error as responses carry it.
+func refusal(err *controller.Error) (code int16, message *string) {
+	if err == nil {
+		return 0, nil
+	}
+	return err.Code.Code, &err.Message
+}
+
+// adminError answers for a decision that was not reached: nobody knows whether
+// it will be.
+func adminError(err error) (code int16, message *string) {
+	text := err.Error()
+	switch known := codeOf(err); known {
+	case kerr.UnknownServerError:
+		return kerr.RequestTimedOut.Code, &text
+	default:
+		return known.Code, &text
+	}
+}

@@ -1,0 +1,290 @@
+package api
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace-io/millrace/broker/internal/commitlog"
+	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/server"
+	"github.com/millrace-io/millrace/broker/internal/wire"
+)
+
+// Fetch (key 1, v4-18): record batches from an offset on.
+//
+//   - Batches leave as they lie in the log, whole; the first may lie partly
+//     before the offset. The first partition that has something gets one batch
+//     even above all limits (KIP-74). The response is bounded by the request,
+//     by the partition and by fetch.max.bytes.
+//   - It is answered at once if min.bytes are there, a partition has an error
+//     or diverges (KIP-595), or nothing is to be waited for. Otherwise it
+//     waits for the missing bytes on all its partitions, at most maxFetchWait,
+//     and then reads once more.
+//   - Sessions (KIP-227) are in fetch_session.go. From v12 on the leader is
+//     named where this broker is not it, from v16 on with its address
+//     (KIP-951); from v13 on topics go by id (KIP-516).
+//   - Followers do not fetch here: CLUSTER_AUTHORIZATION_FAILED.
+
+// maxFetchWait bounds max.wait.ms.
+const maxFetchWait = 5 * time.Minute
+
+func (b *Broker) fetch(r *server.Request) (server.Reply, error) {
+	f := b.hot.takeFetch(b)
+	if err := f.serve(r); err != nil {
+		f.Release()
+		return nil, err
+	}
+	return f, nil
+}
+
+// fetchReply is the answer to a Fetch. It is pooled.
+type fetchReply struct {
+	parking
+	b         *Broker
+	req       wire.FetchRequest // its lists are valid while serve runs
+	session   *session          // nil for a request that stands for itself
+	sessionID int32
+	full      bool // the response names every partition
+	failure   *kerr.Error
+
+	own     []fetchPart  // the partitions of a request without session
+	sent    []*fetchPart // those that the response names
+	ranges  []commitlog.Range
+	leaders []wire.Endpoint
+}
+
+// readCommitted is the isolation level under which the list of aborted
+// transactions is sent, though there are none.
+const readCommitted = 1
+
+func (f *fetchReply) serve(r *server.Request) error {
+	f.begin(r)
+	f.session, f.sessionID, f.failure = nil, 0, nil
+	if err := f.req.Decode(r.Version, r.Body); err != nil {
+		return err
+	}
+	if f.req.ReplicaID >= 0 {
+		return f.refuse(kerr.ClusterAuthorizationFailed)
+	}
+	var failure *kerr.Error
+	if f.session, failure = f.b.sessions.begin(&f.req, r.Received); failure != nil {
+		return f.refuse(failure)
+	}
+	f.full = f.req.SessionEpoch <= 0
+	f.take()
+	have, urgent := f.read()
+	missing := int64(min(f.req.MinBytes, f.req.MaxBytes)) - int64(have)
+	if missing <= 0 || urgent || f.req.MaxWaitMillis <= 0 || f.nothing() {
+		f.ready.Store(true)
+		return nil
+	}
+	f.each(func(p *fetchPart) { p.drop() })
+	f.expect(missing)
+	f.each(func(p *fetchPart) { p.partition.AwaitBytes(f.waiter, p.result) })
+	wait := min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, maxFetchWait)
+	f.park(r.Received.Add(wait))
+	return nil
+}
+
+// refuse answers with an error for the whole request, which exists from v7 on.
+func (f *fetchReply) refuse(failure *kerr.Error) error {
+	if f.h.Version < 7 {
+		return &server.CloseError{Reason: server.Unsupported, Detail: "Fetch that this version cannot be told is refused", Err: failure}
+	}
+	f.failure = failure
+	f.b.Metrics.Failed(wire.KeyFetch, failure.Code)
+	f.ready.Store(true)
+	return nil
+}
+
+// take brings what the request names into the session, or into the reply.
+func (f *fetchReply) take() {
+	if f.session != nil {
+		f.sessionID = f.session.id
+		f.session.update(&f.req)
+		return
+	}
+	for f.req.NextTopic() {
+		for f.req.NextPartition() {
+			f.own = append(f.own, fetchPart{key: partKey{f.req.Topic, f.req.TopicID, f.req.Partition}})
+			f.own[len(f.own)-1].want(&f.req.FetchPartition)
+		}
+	}
+}
+
+// each goes over all partitions, in the order in which they are read.
+func (f *fetchReply) each(do func(*fetchPart)) {
+	if f.session != nil {
+		for p := f.session.order.first; p != nil; p = p.next {
+			do(p)
+		}
+		return
+	}
+	for i := range f.own {
+		do(&f.own[i])
+	}
+}
+
+// nothing says that there is no partition to wait for.
+func (f *fetchReply) nothing() bool {
+	if f.session != nil {
+		return f.session.order.first == nil
+	}
+	return len(f.own) == 0
+}
+
+// read reads every partition, within the limits, and says how many bytes it
+// found and whether something cannot wait.
+func (f *fetchReply) read() (have int, urgent bool) {
+	image := f.b.image()
+	left := min(int(max(f.req.MaxBytes, 0)), f.b.settingsOf(image).fetchMaxBytes)
+	f.each(func(p *fetchPart) {
+		n := p.read(f.b, image, max(left-have, 0), have == 0)
+		have += n
+		urgent = urgent || p.urgent()
+	})
+	return have, urgent
+}
+
+// Encode implements [server.Reply].
+func (f *fetchReply) Encode(out *server.Out) error {
+	if f.linked {
+		f.unlink()
+		f.read()
+	}
+	defer f.leave()
+	f.choose()
+	dst := wire.AppendResponseHeader(out.Buf, f.h)
+	resp := wire.FetchResponse(f.h.Version)
+	out.Buf = resp.Begin(dst, 0, f.failureCode(), f.sessionID, topics(f.sent))
+	image := f.b.image()
+	for rest := f.sent; len(rest) > 0; {
+		n := sameTopic(rest)
+		out.Buf = resp.Topic(out.Buf, rest[0].key.name, rest[0].key.id, n)
+		for _, p := range rest[:n] {
+			if err := f.encode(out, resp, image, p); err != nil {
+				return err
+			}
+		}
+		out.Buf = resp.EndTopic(out.Buf)
+		rest = rest[n:]
+	}
+	out.Buf = resp.End(out.Buf, f.leaders)
+	return nil
+}
+
+// choose lists the partitions that the response names. Those of a session
+// that have records go to the end of its order.
+func (f *fetchReply) choose() {
+	if f.session == nil {
+		for i := range f.own {
+			f.sent = append(f.sent, &f.own[i])
+		}
+		return
+	}
+	for p := f.session.order.first; p != nil; p = p.next {
+		if f.full || p.news() {
+			f.sent = append(f.sent, p)
+		}
+	}
+	for _, p := range f.sent {
+		if p.result.Range.Size() > 0 {
+			f.session.order.remove(p)
+			f.session.order.push(p)
+		}
+		p.sent()
+	}
+}
+
+func (f *fetchReply) failureCode() int16 {
+	if f.failure == nil {
+		return 0
+	}
+	return f.failure.Code
+}
+
+// encode appends one partition. The reply takes its range over, because the
+// session may be read again before the range is written.
+func (f *fetchReply) encode(out *server.Out, resp wire.FetchResponse, image *metadata.Image, p *fetchPart) error {
+	head := wire.FetchedPartition{
+		Partition: p.key.index, PreferredReadReplica: -1, Leader: wire.NoLeader,
+		HighWatermark: p.result.HighWatermark, LastStableOffset: p.result.LastStable, LogStartOffset: p.result.LogStart,
+		DivergingEpoch: p.result.DivergingEpoch, DivergingEnd: p.result.DivergingEnd,
+	}
+	if p.err != nil {
+		f.fail(&head, image, p)
+	}
+	if f.req.IsolationLevel == readCommitted {
+		head.Aborted = []wire.AbortedTransaction{}
+	}
+	file, position, size := p.result.Range.Section()
+	out.Buf = resp.Partition(out.Buf, &head, size)
+	if size > 0 {
+		f.ranges = append(f.ranges, p.result.Range)
+		p.result.Range = commitlog.Range{}
+		if err := out.File(file, position, size); err != nil {
+			return err
+		}
+	}
+	out.Buf = resp.EndPartition(out.Buf, &head)
+	return nil
+}
+
+// fail turns a partition's error into its code, with what helps the client.
+func (f *fetchReply) fail(head *wire.FetchedPartition, image *metadata.Image, p *fetchPart) {
+	code := codeOf(p.err)
+	head.ErrorCode = code.Code
+	head.HighWatermark, head.LastStableOffset = -1, -1
+	f.b.Metrics.Failed(wire.KeyFetch, code.Code)
+	switch code.Code {
+	case kerr.NotLeaderForPartition.Code, kerr.FencedLeaderEpoch.Code:
+		if led, ok := imagePartition(image, p.key.name, p.key.id, p.key.index); ok {
+			head.Leader, f.leaders = f.b.leaderHint(image, led, f.listener, f.leaders)
+		}
+	}
+}
+
+// leave lets the session's next request begin.
+func (f *fetchReply) leave() {
+	if f.session != nil {
+		f.b.sessions.end(f.session)
+		f.session = nil
+	}
+}
+
+// Release implements [server.Reply].
+func (f *fetchReply) Release() {
+	f.unlink()
+	for _, r := range f.ranges {
+		r.Release()
+	}
+	if f.session != nil { // It was cancelled before it was encoded.
+		for p := f.session.order.first; p != nil; p = p.next {
+			p.drop()
+		}
+		f.leave()
+	}
+	for i := range f.own {
+		f.own[i].drop() // What Encode sent is in ranges.
+	}
+	f.req = wire.FetchRequest{}
+	f.b.hot.giveFetch(f)
+}
+
+// topics counts the runs of partitions of one topic.
+func topics(parts []*fetchPart) (n int) {
+	for ; len(parts) > 0; n++ {
+		parts = parts[sameTopic(parts):]
+	}
+	return n
+}
+
+// sameTopic counts the partitions from the first on that are of its topic.
+func sameTopic(parts []*fetchPart) int {
+	n := 1
+	for n < len(parts) && parts[n].key.id == parts[0].key.id && parts[n].key.name == parts[0].key.name {
+		n++
+	}
+	return n
+}
