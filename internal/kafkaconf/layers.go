@@ -147,7 +147,7 @@ func convert(text string, unit int64) string {
 func (l Layers) value(s Scope, name string) Value {
 	e, ok := l.Resolve(s, name)
 	if !ok {
-		panic("kafkaconf: the table has no " + s.String() + " config " + name)
+		panic("kafkaconf: the table has no " + s.String() + " config " + name) //nolint:forbidigo // A wrong name in the program, found by its first test.
 	}
 	v, err := e.Key.Parse(e.Value)
 	if err == nil || e.Null {

@@ -20,7 +20,15 @@ func (l raftLogger) Errorf(format string, v ...any)   { l.Logger.Error(fmt.Sprin
 
 // Fatal and Panic mean that raft's own state contradicts itself. Going on
 // could undo what was acked, so the process must not.
-func (l raftLogger) Fatal(v ...any)                 { l.Panic(v...) }
+func (l raftLogger) Fatal(v ...any) { l.Panic(v...) }
+
+// Fatalf is Fatal with a format.
 func (l raftLogger) Fatalf(format string, v ...any) { l.Panicf(format, v...) }
-func (l raftLogger) Panic(v ...any)                 { panic("raft: " + fmt.Sprint(v...)) }
-func (l raftLogger) Panicf(format string, v ...any) { panic("raft: " + fmt.Sprintf(format, v...)) }
+
+// Panic ends the process.
+func (l raftLogger) Panic(v ...any) {
+	panic("raft: " + fmt.Sprint(v...)) //nolint:forbidigo // Raft expects this call not to return.
+}
+
+// Panicf is Panic with a format.
+func (l raftLogger) Panicf(format string, v ...any) { l.Panic(fmt.Sprintf(format, v...)) }

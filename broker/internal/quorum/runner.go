@@ -62,7 +62,9 @@ func (r *Runner) run(ctx context.Context) error {
 	if err := r.lead(); err != nil {
 		return err
 	}
-	r.publishLoaded()
+	if err := r.publishLoaded(); err != nil {
+		return err
+	}
 	close(r.active)
 	for {
 		select {
@@ -95,15 +97,16 @@ func (r *Runner) lead() error {
 // publishLoaded publishes the image that a start ends with, as one change
 // from nothing. Going through the log's entries one by one would show
 // subscribers topics that are long deleted.
-func (r *Runner) publishLoaded() {
+func (r *Runner) publishLoaded() error {
 	loaded := r.node.Image()
 	d := (&metadata.Image{}).Edit(loaded.Index(), loaded.Epoch())
 	for rec := range loaded.Records() {
 		if err := d.Apply(rec); err != nil {
-			panic("quorum: an image's own records do not make it again: " + err.Error())
+			return fmt.Errorf("an image's own records do not make it again: %w", err)
 		}
 	}
 	r.publisher.Publish(d, d.Finish())
+	return nil
 }
 
 // round takes a proposal and those that wait behind it through to their ends.
