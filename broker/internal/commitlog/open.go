@@ -60,17 +60,23 @@ func (l *Log) segmentList() []*segment {
 	return nil
 }
 
-// create begins a log that is not there yet.
+// create begins a log that is not there yet. The name of its first segment is
+// made durable at once: were it lost while that of a later one survived, the
+// log would seem to begin there, and what was written before would be gone
+// without a gap to tell of it.
 func (l *Log) create(start int64) error {
 	s, err := createSegment(l.fs, l.options.Files, l.dir, start)
 	if err != nil {
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
 	l.publish([]*segment{s})
 	l.start.Store(start)
 	l.end.Store(start)
 	l.flushed.Store(start)
-	l.unsynced.names, l.unsynced.parent = 1, true
+	l.unsynced.parent = true
 	return nil
 }
 
