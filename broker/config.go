@@ -1,0 +1,124 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace-io/millrace/internal/kafkaconf"
+)
+
+// Config is what a broker is started with. The zero value is a broker in
+// memory that only its own process can reach.
+type Config struct {
+	// NodeID is the broker's id in the cluster, from 1; 0 means 1.
+	NodeID int32
+	// DataDir is the directory of logs and metadata; it is made where it is
+	// missing. Empty keeps everything in memory, and nothing survives Close.
+	DataDir string
+	// Listeners are the sockets that clients reach the broker on. Without any
+	// it is reached through Cluster only.
+	Listeners []Listener
+	// Properties are broker configs by Kafka's names, such as
+	// num.partitions, over the defaults.
+	Properties map[string]string
+	// LowerReplication creates topics with as many replicas as there are
+	// brokers where more are asked for, and says so in the log. Development
+	// and tests want it: clients such as goka ask for two by default. Without
+	// it such a topic is refused, as Kafka does.
+	LowerReplication bool
+	// Logger takes what an operator should know; nil discards.
+	Logger *slog.Logger
+	// Metrics is where the broker's metrics are registered; nil keeps none.
+	Metrics prometheus.Registerer
+}
+
+// Listener is a socket that clients reach the broker on.
+type Listener struct {
+	// Name is the listener's own; clients never see it.
+	Name string
+	// Address is host:port to listen on; port 0 takes a free one.
+	Address string
+	// Advertise is host:port as clients are told to reach it; the address it
+	// listens on when empty.
+	Advertise string
+}
+
+// The name of the listener that the process itself uses.
+const internalListener = "internal"
+
+// Validate reports everything that is wrong with the configuration, joined.
+func (c Config) Validate() error {
+	var errs []error
+	if c.NodeID < 0 {
+		errs = append(errs, fmt.Errorf("node id %d: need a number from 1", c.NodeID))
+	}
+	names := map[string]bool{internalListener: true}
+	for i, l := range c.Listeners {
+		if err := l.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("listener %d: %w", i, err))
+		}
+		if l.Name != "" && names[l.Name] {
+			errs = append(errs, fmt.Errorf("listener %d: the name %q is taken", i, l.Name))
+		}
+		names[l.Name] = true
+	}
+	return errors.Join(append(errs, kafkaconf.Validate(kafkaconf.BrokerScope, c.Properties))...)
+}
+
+func (l Listener) validate() error {
+	if err := checkAddress(l.Address, 0); err != nil {
+		return fmt.Errorf("address %q: %w", l.Address, err)
+	}
+	if l.Advertise == "" {
+		return nil
+	}
+	if err := checkAddress(l.Advertise, 1); err != nil {
+		return fmt.Errorf("advertise %q: %w", l.Advertise, err)
+	}
+	host, _, _ := net.SplitHostPort(l.Advertise)
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		return fmt.Errorf("advertise %q: clients cannot connect to every address at once; name a host that they can resolve", l.Advertise)
+	}
+	return nil
+}
+
+func checkAddress(address string, lowest int) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return errors.New("need host:port, such as 127.0.0.1:9092")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < lowest || n > 65535 {
+		return fmt.Errorf("port %q is not a number from %d to 65535", port, lowest)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.NodeID == 0 {
+		c.NodeID = 1
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	for i := range c.Listeners {
+		if c.Listeners[i].Name == "" {
+			c.Listeners[i].Name = fmt.Sprintf("listener-%d", i)
+		}
+	}
+	return c
+}
+
+// Development returns the properties in which a broker for development
+// differs from a server's: groups do not wait for more members, and topics are
+// made on first use.
+func Development() map[string]string {
+	return map[string]string{
+		"group.initial.rebalance.delay.ms": "0",
+		"auto.create.topics.enable":        "true",
+	}
+}

@@ -1,0 +1,98 @@
+package broker
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/millrace-io/millrace/broker/internal/coordinator"
+	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/server"
+	"github.com/millrace-io/millrace/internal/kafkaconf"
+)
+
+// now is the clock of a broker that is not simulated.
+func now() time.Time { return time.Now() }
+
+// static are the configs that the broker was started with, by Kafka's names.
+func (b *Broker) static() map[string]string {
+	m := maps.Clone(b.cfg.Properties)
+	if m == nil {
+		m = map[string]string{}
+	}
+	m["node.id"] = strconv.Itoa(int(b.cfg.NodeID))
+	return m
+}
+
+func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.Options {
+	return coordinator.Options{
+		Group: group.Options{
+			InitialRebalanceDelay: c.InitialRebalanceDelay,
+			MinSessionTimeout:     c.MinSessionTimeout,
+			MaxSessionTimeout:     c.MaxSessionTimeout,
+			MaxSize:               c.MaxSize,
+			OffsetRetention:       c.OffsetsRetention,
+			MaxMetadata:           c.OffsetMetadataMax,
+		},
+		ExpiryInterval: c.OffsetsCheckInterval,
+		Logger:         logger,
+	}
+}
+
+func (b *Broker) serverConfig() server.Config {
+	c := b.images.Image().BrokerLayers(b.cfg.NodeID, b.static()).ServerConfig()
+	return server.Config{
+		MaxRequestBytes: c.RequestMaxBytes, MaxQueuedBytes: max(0, c.QueuedMaxRequestBytes), IdleTimeout: c.ConnectionsMaxIdle,
+		MaxConnections: unbounded(c.MaxConnections), MaxConnectionsPerIP: unbounded(c.MaxConnectionsPerIP),
+		Logger: b.cfg.Logger, Metrics: b.metrics.server(),
+	}
+}
+
+// unbounded turns Kafka's default of as many as there can be into the
+// server's 0.
+func unbounded(n int) int {
+	if n == 1<<31-1 {
+		return 0
+	}
+	return n
+}
+
+// endpoints are the addresses that clients of each listener are told.
+func (b *Broker) endpoints(listeners []server.Listener) ([]metadata.Listener, error) {
+	all := []metadata.Listener{{Name: internalListener, Host: fmt.Sprintf("node-%d", b.cfg.NodeID), Port: internalPort}}
+	for i, l := range b.cfg.Listeners {
+		address := l.Advertise
+		if address == "" {
+			address = advertised(listeners[i+1].Addr())
+		}
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("listener %s: port %q: %w", l.Name, port, err)
+		}
+		all = append(all, metadata.Listener{Name: l.Name, Host: host, Port: uint16(n)})
+	}
+	return all, nil
+}
+
+// advertised is the bound address, or the machine's name where every address
+// is bound.
+func advertised(bound net.Addr) string {
+	tcp, ok := bound.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return bound.String()
+	}
+	host := "localhost"
+	if name, err := os.Hostname(); err == nil {
+		host = name
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
