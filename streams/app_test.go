@@ -263,6 +263,7 @@ func TestAppContinuesItsState(t *testing.T) {
 }
 
 func TestAppSpreadsItsTasksOverInstances(t *testing.T) {
+	t.Parallel()
 	k := startKafka(t)
 	k.create(4, "lines", "counts")
 	var instances []*running

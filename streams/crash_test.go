@@ -44,8 +44,11 @@ func crashConfig(c childConfig) streams.Config {
 	cfg := (&kafka{}).config("wordcount", c.Dir)
 	cfg.Cluster.Bootstrap = c.Bootstrap
 	cfg.CommitInterval = 20 * time.Millisecond
-	// The group must give up on the killed member soon.
+	// The group must give up on the killed member soon: one that is killed
+	// between joining and syncing would be waited for until the rebalance's
+	// timeout, so there is one worker, and it is killed when it works.
 	cfg.SessionTimeout = 6 * time.Second
+	cfg.Workers = 1
 	return cfg
 }
 
@@ -57,6 +60,7 @@ func TestT7KilledApplicationLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes and waits for session timeouts")
 	}
+	t.Parallel()
 	k := startKafka(t)
 	k.create(2, "lines", "counts")
 	dir := t.TempDir()
