@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/millrace-io/millrace/internal/record"
+)
+
+// logModel is what one partition may and must hold.
+type logModel struct {
+	name    string
+	entries []appended
+	// kept is the offset below which nothing may ever vanish: it was
+	// acknowledged with acks=all, or lay below a high watermark.
+	kept int64
+	why  string // of kept
+}
+
+// appended is a batch that was handed to the log, in the order in which that
+// happened. The last may be one of which nobody knows whether it was written.
+type appended struct {
+	base  int64
+	last  int64
+	epoch int32
+	batch record.Batch // as the producer sent it
+}
+
+func (m *logModel) end() int64 {
+	if len(m.entries) == 0 {
+		return 0
+	}
+	return m.entries[len(m.entries)-1].last + 1
+}
+
+// append notes a batch that is about to be appended at the end. undo takes it
+// back: the append has failed and left nothing.
+func (m *logModel) append(b record.Batch, epoch int32) {
+	base := m.end()
+	m.entries = append(m.entries, appended{base, base + int64(b.LastOffsetDelta()), epoch, b})
+}
+
+func (m *logModel) undo() { m.entries = m.entries[:len(m.entries)-1] }
+
+// keep notes that everything below an offset has to last.
+func (m *logModel) keep(offset int64, why string) error {
+	if offset > m.end() {
+		return fmt.Errorf("I7: %s: %s at %d, but only %d was appended", m.name, why, offset, m.end())
+	}
+	if offset > m.kept {
+		m.kept, m.why = offset, why
+	}
+	return nil
+}
+
+// at returns the entry that holds an offset.
+func (m *logModel) at(offset int64) *appended {
+	lo, hi := 0, len(m.entries)
+	for lo < hi {
+		if mid := (lo + hi) / 2; m.entries[mid].last < offset {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(m.entries) || m.entries[lo].base > offset {
+		return nil
+	}
+	return &m.entries[lo]
+}
+
+// recovered holds a log that was read from start to end against the model, and
+// makes the model what it is.
+func (m *logModel) recovered(batches []record.Batch) error {
+	for i, b := range batches {
+		if i >= len(m.entries) {
+			return fmt.Errorf("I5: %s: %v was never appended: the log has %d batches, the model %d", m.name, b, len(batches), len(m.entries))
+		}
+		if err := m.entries[i].check(b); err != nil {
+			return fmt.Errorf("I5: %s: batch %d: %w", m.name, i, err)
+		}
+	}
+	m.entries = m.entries[:len(batches)]
+	if m.end() < m.kept {
+		return fmt.Errorf("I2: %s: the log ends at %d, what was %s below %d is lost", m.name, m.end(), m.why, m.kept)
+	}
+	return nil
+}
+
+// check compares a batch of the log with what was appended there.
+func (e *appended) check(b record.Batch) error {
+	switch {
+	case b.BaseOffset() != e.base:
+		return fmt.Errorf("base offset %d, appended at %d", b.BaseOffset(), e.base)
+	case b.LeaderEpoch() != e.epoch:
+		return fmt.Errorf("leader epoch %d, appended in %d", b.LeaderEpoch(), e.epoch)
+	case !bytes.Equal(content(b), content(e.batch)):
+		return fmt.Errorf("%v differs from what was appended, %v", b, e.batch)
+	}
+	return nil
+}
+
+// content is what the leader does not stamp: all from the magic on.
+func content(b record.Batch) []byte { return b[16:] }

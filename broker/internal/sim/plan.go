@@ -1,0 +1,63 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/millrace-io/millrace/broker/internal/commitlog"
+	"github.com/millrace-io/millrace/broker/internal/coordinator"
+	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/replica"
+)
+
+// plan is what a seed draws before its run: the sizes of everything and how
+// often things break. Seeds that differ widely find more than many alike.
+type plan struct {
+	steps            int
+	topics           int
+	producers        int
+	workers          int
+	offsetPartitions int32
+	valueBytes       int
+	openFiles        int
+	snapshotEntries  int
+	static           map[string]string
+	replica          replica.Config
+	coordinator      coordinator.Options
+
+	faulty       bool
+	stepsToEnd   int // a life ends between two steps, once in so many
+	effectsToEnd int // or at one of so many effects on the disk
+	syncFailure  int // a sync fails in one life of so many
+}
+
+func drawPlan(rng *rand.Rand) plan {
+	oneOf := func(n ...int) int { return n[rng.IntN(len(n))] }
+	members := 0
+	return plan{
+		steps: 300, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
+		offsetPartitions: int32(1 + rng.IntN(2)),
+		valueBytes:       oneOf(1, 20, 600),
+		openFiles:        oneOf(0, 2, 8),
+		snapshotEntries:  oneOf(3, 10, 1000),
+		static:           map[string]string{},
+		replica: replica.Config{
+			Log: commitlog.Config{
+				SegmentBytes:  int64(oneOf(3000, 5000, 20_000, 1<<20)),
+				IndexInterval: oneOf(1, 200, 4096),
+			},
+			MinISR: 1,
+		},
+		coordinator: coordinator.Options{
+			ExpiryInterval: sessionTimeout,
+			Group: group.Options{
+				MaxSessionTimeout: sessionTimeout, MaxMetadata: 100, OffsetRetention: sessionTimeout,
+				NewMemberID: func(prefix string) string { members++; return fmt.Sprintf("%s-%d", prefix, members) },
+			},
+		},
+		faulty:       true,
+		stepsToEnd:   oneOf(20, 100, 1000),
+		effectsToEnd: oneOf(20, 200, 1000),
+		syncFailure:  oneOf(2, 5, 1000),
+	}
+}

@@ -1,0 +1,218 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/broker/internal/wait"
+	"github.com/millrace-io/millrace/internal/record"
+)
+
+// inFlight is how many batches an idempotent client sends ahead of their
+// replies, and how many the broker tells from new ones.
+const inFlight = 5
+
+// A producer is a client. An idempotent one sends with acks=all and sends
+// again, in order, what was not acknowledged; the other sends once with acks=1
+// and hopes.
+type producer struct {
+	id    int64 // -1 for one without idempotence
+	lanes map[partitionID]*lane
+}
+
+// A lane is what one producer has under way to one partition.
+type lane struct {
+	producer *producer
+	at       partitionID
+	sequence int32   // of the next new batch
+	queue    []*sent // not acknowledged, in order
+	resend   int     // queue[resend:] is to be sent, again or for the first time
+	recent   []*sent // the last that were sent, acknowledged or not
+}
+
+// sent is one batch of a client.
+type sent struct {
+	batch record.Batch
+	acked bool
+}
+
+func (l *lane) String() string { return fmt.Sprintf("producer %d to %v", l.producer.id, l.at) }
+
+// produce sends the next batch of a lane: one that was not acknowledged before
+// a recovery, or a new one.
+func (w *World) produce(l *lane) error {
+	if l.resend == len(l.queue) {
+		if len(l.queue) == inFlight {
+			return nil
+		}
+		l.queue = append(l.queue, w.newBatch(l))
+	}
+	s := l.queue[l.resend]
+	ok, err := w.transmit(l, s)
+	if ok {
+		l.resend++
+	}
+	return err
+}
+
+// again sends a batch a second time, as a client does whose reply was lost.
+func (w *World) again(l *lane) error {
+	if len(l.recent) == 0 || l.producer.id < 0 || l.resend < len(l.queue) {
+		return nil
+	}
+	s := l.recent[w.steps.IntN(len(l.recent))]
+	_, err := w.transmit(l, s)
+	return err
+}
+
+func (w *World) newBatch(l *lane) *sent {
+	var b record.Builder
+	if l.producer.id >= 0 {
+		b.SetProducer(l.producer.id, 0, l.sequence)
+	}
+	n := 1 + w.steps.IntN(4)
+	for range n {
+		w.values++
+		value := fmt.Appendf(nil, "%d %s", w.values, bytes.Repeat([]byte{'.'}, w.steps.IntN(w.plan.valueBytes)))
+		b.Append(record.Record{Timestamp: w.now.UnixMilli(), Key: fmt.Append(nil, w.values), Value: value})
+	}
+	batch, err := b.Build()
+	if err != nil {
+		panic(err) // the builder refuses nothing that is built here
+	}
+	l.sequence = record.NextSequence(l.sequence, int32(n))
+	return &sent{batch: bytes.Clone(batch)}
+}
+
+// transmit appends a batch as a Produce request does, and arranges for its
+// acknowledgement. It reports whether the broker took it.
+func (w *World) transmit(l *lane, s *sent) (bool, error) {
+	p := w.life.partition(l.at)
+	if p == nil {
+		return false, nil
+	}
+	acks := int16(replica.AcksAll)
+	if l.producer.id < 0 {
+		acks = 1
+	}
+	_, epoch := p.Leader()
+	m := w.logs[l.at]
+	original := m.find(s.batch)
+	if original == nil {
+		m.append(s.batch, epoch)
+	}
+	res, err := p.Append(bytes.Clone(s.batch), replica.AppendRequest{Acks: acks, LeaderEpoch: epoch})
+	if w.dead() {
+		return false, nil // whether the batch is in the log will be seen
+	}
+	w.trace.add("%v: %d..%d: %v", l, res.BaseOffset, res.LastOffset, err)
+	if err != nil {
+		if original == nil {
+			m.undo()
+		}
+		return false, w.refused(l, err)
+	}
+	if original == nil {
+		original = &m.entries[len(m.entries)-1]
+		l.remember(s)
+	} else if !res.Duplicate {
+		return false, fmt.Errorf("anomaly 5: %v: %v was appended twice, at %d and at %d", l, s.batch, original.base, res.BaseOffset)
+	}
+	if res.BaseOffset != original.base || res.LastOffset != original.last {
+		return false, fmt.Errorf("I13: %v: %v was appended at %d, the reply says %d", l, s.batch, original.base, res.BaseOffset)
+	}
+	if acks == 1 {
+		l.done(s)
+		return true, nil
+	}
+	w.await(p, res, func() error { return w.acknowledged(l, s, p, res) })
+	return true, nil
+}
+
+// refused judges an error of an append: only the disk may refuse what a client
+// sends in order.
+func (w *World) refused(l *lane, err error) error {
+	if errors.Is(err, replica.ErrStorage) {
+		w.life.sick = true
+		return nil
+	}
+	return fmt.Errorf("I13: %v: refused though sent in order: %w", l, err)
+}
+
+// acknowledged is the arrival of the reply.
+func (w *World) acknowledged(l *lane, s *sent, p *replica.Partition, res replica.AppendResult) error {
+	w.trace.add("%v: acked below %d", l, res.LastOffset+1)
+	if hw := p.HighWatermark(); hw <= res.LastOffset {
+		return fmt.Errorf("I7: %v: acknowledged %d under a high watermark of %d", l, res.LastOffset, hw)
+	}
+	l.done(s)
+	w.acks++
+	return w.logs[l.at].keep(res.LastOffset+1, "acknowledged")
+}
+
+// remember keeps the batches that the broker must be able to tell from new
+// ones.
+func (l *lane) remember(s *sent) {
+	l.recent = append(l.recent, s)
+	if len(l.recent) > inFlight {
+		l.recent = l.recent[1:]
+	}
+}
+
+// done takes a batch off the queue. Acknowledgements come in order, but for
+// those of batches that were sent twice.
+func (l *lane) done(s *sent) {
+	s.acked = true
+	for len(l.queue) > 0 && l.queue[0].acked {
+		l.queue = l.queue[1:]
+		l.resend--
+	}
+}
+
+// reconnect is what a client does after the broker was gone: what was not
+// acknowledged is sent again from the first on. What was lost of the recent
+// batches is no retry any more.
+func (l *lane) reconnect(m *logModel) {
+	l.resend = 0
+	if l.producer.id < 0 {
+		l.queue, l.recent = nil, nil // sent again, it would stand twice
+	}
+	kept := l.recent[:0]
+	for _, s := range l.recent {
+		if m.find(s.batch) != nil {
+			kept = append(kept, s)
+		}
+	}
+	l.recent = kept
+}
+
+// find returns where a producer's batch stands in the log, if it does.
+func (m *logModel) find(b record.Batch) *appended {
+	for i := len(m.entries) - 1; i >= 0; i-- {
+		if bytes.Equal(content(m.entries[i].batch), content(b)) {
+			return &m.entries[i]
+		}
+	}
+	return nil
+}
+
+// await calls done when the batch is committed under the leadership that
+// appended it, in this life.
+func (w *World) await(p *replica.Partition, res replica.AppendResult, done func() error) {
+	life := w.life
+	var waiter *wait.Waiter
+	finish := func() {
+		waiter.End()
+		if err := waiter.Err(0); err == nil && life == w.life && !w.dead() {
+			w.note(done())
+		}
+	}
+	waiter = wait.New(finish)
+	waiter.Begin(0)
+	p.Await(waiter, res)
+	if !waiter.Arm() {
+		finish()
+	}
+}
