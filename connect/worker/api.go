@@ -263,12 +263,15 @@ func (w *Worker) SetTarget(ctx context.Context, name string, target Target) erro
 	if _, exists := w.stored(name); !exists {
 		return fmt.Errorf("%w: connector %s", ErrNotFound, name)
 	}
-	return w.write(ctx, targetEntry(name, target))
+	if err := w.write(ctx, targetEntry(name, target)); err != nil {
+		return err
+	}
+	return w.settle(ctx, name)
 }
 
 // Restart starts a connector anew, its tasks with it. With onlyFailed only
 // what is FAILED starts again.
-func (w *Worker) Restart(name string, onlyFailed bool) error {
+func (w *Worker) Restart(ctx context.Context, name string, onlyFailed bool) error {
 	w.mu.Lock()
 	k, ok := w.keepers[name]
 	err := w.missing(name)
@@ -281,7 +284,7 @@ func (w *Worker) Restart(name string, onlyFailed bool) error {
 	k.mu.Unlock()
 	if whole {
 		k.update(func(d *desired) { d.epoch++ })
-		return nil
+		return w.settle(ctx, name)
 	}
 	for _, task := range tasks {
 		if task.failed() {

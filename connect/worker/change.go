@@ -9,7 +9,7 @@ import (
 )
 
 // planWait bounds how long an answer waits for the tasks of a connector that
-// was just created, so that it can list them.
+// was just changed, so that it can list them.
 const planWait = 2 * time.Second
 
 func (w *Worker) writable() error {
@@ -78,30 +78,25 @@ func (w *Worker) nextGeneration() int64 {
 // planned describes a connector once its tasks are known, or after a short
 // wait without them.
 func (w *Worker) planned(ctx context.Context, name string) (Info, error) {
+	if err := w.settle(ctx, name); err != nil {
+		return Info{}, err
+	}
+	return w.Info(name)
+}
+
+// settle waits a while until a connector runs what it was told to, or has
+// failed to.
+func (w *Worker) settle(ctx context.Context, name string) error {
 	waiting, cancel := context.WithTimeout(ctx, planWait)
 	defer cancel()
 	for {
-		info, err := w.Info(name)
-		if err != nil || info.Tasks > 0 || !w.settling(name) {
-			return info, err
-		}
-		if pause(waiting, 5*time.Millisecond) != nil {
-			return info, ctx.Err()
+		w.mu.Lock()
+		k, ok := w.keepers[name]
+		w.mu.Unlock()
+		if !ok || k.isSettled() || pause(waiting, 5*time.Millisecond) != nil {
+			return ctx.Err()
 		}
 	}
-}
-
-// settling tells whether a connector is about to plan its tasks.
-func (w *Worker) settling(name string) bool {
-	w.mu.Lock()
-	k, ok := w.keepers[name]
-	w.mu.Unlock()
-	if !ok {
-		return false
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.state == Unassigned && k.want.target == TargetStarted
 }
 
 // seed makes a connector of the file of configuration what the file says; one

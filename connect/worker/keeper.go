@@ -25,6 +25,8 @@ type keeper struct {
 	mu       sync.Mutex
 	want     desired
 	changed  chan struct{} // closed and replaced when want changes
+	serving  desired       // what runs, or is being stopped
+	settled  bool          // what is wanted runs, or has failed
 	state    State
 	trace    string
 	tasks    []*supervisor
@@ -76,8 +78,18 @@ func (k *keeper) update(change func(*desired)) {
 	change(&k.want)
 	if !k.want.equal(before) {
 		close(k.changed)
-		k.changed = make(chan struct{})
+		k.changed, k.settled = make(chan struct{}), false
 	}
+}
+
+// settle notes that what is served has come to a state of its own. The caller
+// holds k.mu.
+func (k *keeper) settle() { k.settled = k.serving.equal(k.want) }
+
+func (k *keeper) isSettled() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.settled
 }
 
 func (k *keeper) current() (desired, <-chan struct{}) {
@@ -95,6 +107,9 @@ func (k *keeper) loop(ctx context.Context) {
 			}
 			continue
 		}
+		k.mu.Lock()
+		k.serving = want
+		k.mu.Unlock()
 		running, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() {
@@ -126,10 +141,10 @@ func (k *keeper) serve(ctx context.Context, want desired) {
 	log := k.worker.log.With("connector", k.name)
 	switch want.target {
 	case TargetStopped:
-		k.show(Stopped, nil)
 		if err := k.worker.storeTasks(ctx, k.name, nil); err != nil && ctx.Err() == nil {
 			log.Warn("could not store that the connector has no tasks", "err", err)
 		}
+		k.show(Stopped, nil)
 	case TargetPaused:
 		k.show(Paused, nil)
 	case TargetStarted:
@@ -244,6 +259,7 @@ func (k *keeper) runTasks(ctx context.Context, config *connect.Config, plan []ma
 	}
 	k.mu.Lock()
 	k.state, k.trace, k.tasks, k.nextTry = Running, "", supervisors, time.Time{}
+	k.settle()
 	k.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -275,6 +291,7 @@ func (k *keeper) show(s State, err error) {
 	if err != nil {
 		k.trace = err.Error()
 	}
+	k.settle()
 }
 
 func (k *keeper) clear() {

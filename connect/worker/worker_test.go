@@ -255,7 +255,10 @@ func TestStoredFormats(t *testing.T) {
 	if err := w.SetTarget(context.Background(), "in", worker.TargetStopped); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "STOPPED", func() bool { s, err := w.Status("in"); return err == nil && s.State == worker.Stopped && len(s.Tasks) == 0 })
+	eventually(t, "STOPPED", func() bool {
+		s, err := w.Status("in")
+		return err == nil && s.State == worker.Stopped && len(s.Tasks) == 0
+	})
 	stop()
 	stored := map[string]string{}
 	c := client(t, profile, kgo.ConsumeTopics("connect-configs", "connect-offsets"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
