@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/wait"
@@ -85,7 +86,7 @@ func (p *Partition) readError(err error) error {
 		return nil
 	case errors.Is(err, commitlog.ErrOffsetOutOfRange):
 		return fmt.Errorf("%w: %w", ErrOffsetOutOfRange, err)
-	case errors.Is(err, commitlog.ErrClosed):
+	case errors.Is(err, commitlog.ErrClosed) || errors.Is(err, fs.ErrClosed):
 		return ErrClosed
 	default:
 		return fmt.Errorf("%w: read %s: %w", ErrStorage, p.name(), err)
