@@ -17,11 +17,17 @@ type Serde[T any] struct {
 	record string       // full name of the record
 	def    Definition
 
-	ids     table[string, int]       // own schema's id by topic
-	readers table[int, *avro.Schema] // writer resolved to own, by writer id
+	ids     table[string, int]  // own schema's id by topic
+	readers table[int, *reader] // by writer id
 	// values holds *T for Append: handing the address of its argument to
 	// twmb/avro would move every value to the heap.
 	values sync.Pool
+}
+
+// reader reads what one writer wrote.
+type reader struct {
+	*written
+	resolved *avro.Schema // the writer's schema resolved to the own
 }
 
 // Avro makes a serde of the struct type T. The schema is derived from T by its
@@ -95,18 +101,17 @@ func (s *Serde[T]) DecodeInto(ctx context.Context, topic string, data []byte, v 
 	if err != nil {
 		return atTopic(err, topic)
 	}
-	reader, ok := s.readers.load(id)
+	r, ok := s.readers.load(id)
 	if !ok {
-		if reader, err = s.reader(ctx, topic, id); err != nil {
+		if r, err = s.reader(ctx, topic, id); err != nil {
 			return err
 		}
 	}
-	rest, err := reader.Decode(payload, v)
-	if err != nil {
-		return decodeError(topic, id, data, err)
+	if err := r.open(topic, id, data, payload); err != nil {
+		return err
 	}
-	if len(rest) > 0 {
-		return trailing(topic, id, data, len(rest))
+	if _, err := r.resolved.Decode(payload, v); err != nil {
+		return decodeError(topic, id, err)
 	}
 	return nil
 }
@@ -123,15 +128,16 @@ func (s *Serde[T]) identify(ctx context.Context, topic string) (int, error) {
 }
 
 // reader compiles the resolution from the writer's schema to the own one.
-func (s *Serde[T]) reader(ctx context.Context, topic string, id int) (*avro.Schema, error) {
-	written, err := s.client.Parsed(ctx, id)
+func (s *Serde[T]) reader(ctx context.Context, topic string, id int) (*reader, error) {
+	w, err := s.client.written(ctx, id)
 	if err != nil {
 		return nil, unreadable(err, topic, id)
 	}
-	resolved, err := avro.Resolve(written, s.own)
+	resolved, err := avro.Resolve(w.avro, s.own)
 	if err != nil {
 		return nil, unresolvable(topic, id, err)
 	}
-	s.readers.store(id, resolved)
-	return resolved, nil
+	r := &reader{written: w, resolved: resolved}
+	s.readers.store(id, r)
+	return r, nil
 }

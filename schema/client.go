@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/riferrei/srclient"
-	"github.com/twmb/avro"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -68,7 +67,7 @@ type Client struct {
 	known     table[knownKey, int]
 	latest    table[string, latestEntry]
 	unknown   missing[int]
-	parsed    table[int, *avro.Schema] // Avro schemas by id, references resolved
+	parsed    table[int, *written] // Avro schemas by id, references resolved
 }
 
 // knownKey is the place of a definition whose id is cached.

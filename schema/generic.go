@@ -7,8 +7,6 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 	"github.com/twmb/avro"
-
-	"github.com/millrace-io/millrace/schema/internal/avroscan"
 )
 
 // GenericSerde turns records as maps, and Avro JSON text, into registered Avro
@@ -25,10 +23,9 @@ type GenericSerde struct {
 
 // genericCodec is a schema made ready for generic values.
 type genericCodec struct {
-	id    int
-	avro  *goavro.Codec
-	typed *avro.Schema
-	plan  *avroscan.Plan
+	*written
+	id     int
+	native *goavro.Codec
 }
 
 // Generic makes a serde of records as maps. It writes with the schema of
@@ -61,7 +58,7 @@ func (g *GenericSerde) Append(ctx context.Context, dst []byte, topic string, v a
 	if err != nil {
 		return nil, err
 	}
-	b, err := codec.avro.BinaryFromNative(AppendHeader(dst, codec.id), v)
+	b, err := codec.native.BinaryFromNative(AppendHeader(dst, codec.id), v)
 	if err != nil {
 		return nil, encodeError(topic, codec.id, err)
 	}
@@ -74,9 +71,9 @@ func (g *GenericSerde) Decode(ctx context.Context, topic string, data []byte) (a
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := codec.avro.NativeFromBinary(payload)
+	v, _, err := codec.native.NativeFromBinary(payload)
 	if err != nil {
-		return nil, decodeError(topic, codec.id, data, err)
+		return nil, decodeError(topic, codec.id, err)
 	}
 	return v, nil
 }
@@ -88,14 +85,14 @@ func (g *GenericSerde) EncodeJSON(ctx context.Context, topic string, text []byte
 	if err != nil {
 		return nil, err
 	}
-	v, rest, err := codec.avro.NativeFromTextual(text)
+	v, rest, err := codec.native.NativeFromTextual(text)
 	if err == nil && len(bytes.TrimSpace(rest)) > 0 {
 		err = errors.New("more text after the value")
 	}
 	if err != nil {
 		return nil, encodeError(topic, codec.id, err)
 	}
-	b, err := codec.avro.BinaryFromNative(AppendHeader(nil, codec.id), v)
+	b, err := codec.native.BinaryFromNative(AppendHeader(nil, codec.id), v)
 	if err != nil {
 		return nil, encodeError(topic, codec.id, err)
 	}
@@ -112,18 +109,17 @@ func (g *GenericSerde) DecodeJSON(ctx context.Context, topic string, data []byte
 		return nil, err
 	}
 	var v any
-	if _, err := codec.typed.Decode(payload, &v, avro.TaggedUnions()); err != nil {
-		return nil, decodeError(topic, codec.id, data, err)
+	if _, err := codec.avro.Decode(payload, &v, avro.TaggedUnions()); err != nil {
+		return nil, decodeError(topic, codec.id, err)
 	}
-	text, err := codec.typed.EncodeJSON(v, avro.TaggedUnions(), avro.LinkedinFloats())
+	text, err := codec.avro.EncodeJSON(v, avro.TaggedUnions(), avro.LinkedinFloats())
 	if err != nil {
-		return nil, decodeError(topic, codec.id, data, err)
+		return nil, decodeError(topic, codec.id, err)
 	}
 	return text, nil
 }
 
-// open finds the codec that data was written with and scans the payload:
-// goavro trusts the counts and lengths it reads.
+// open finds the codec that data was written with, and scans the payload.
 func (g *GenericSerde) open(ctx context.Context, topic string, data []byte) (*genericCodec, []byte, error) {
 	id, payload, err := ParseHeader(data)
 	if err != nil {
@@ -133,12 +129,8 @@ func (g *GenericSerde) open(ctx context.Context, topic string, data []byte) (*ge
 	if err != nil {
 		return nil, nil, unreadable(err, topic, id)
 	}
-	n, err := codec.plan.Scan(payload)
-	if err != nil {
-		return nil, nil, scanError(topic, id, err)
-	}
-	if n < len(payload) {
-		return nil, nil, trailing(topic, id, data, len(payload)-n)
+	if err := codec.written.open(topic, id, data, payload); err != nil {
+		return nil, nil, err
 	}
 	return codec, payload, nil
 }
@@ -177,23 +169,15 @@ func (g *GenericSerde) codec(ctx context.Context, id int) (*genericCodec, error)
 	if codec, ok := g.codecs.load(id); ok {
 		return codec, nil
 	}
-	parsed, err := g.client.Parsed(ctx, id)
+	w, err := g.client.written(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := selfContained(parsed)
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := goavro.NewCodec(whole.String())
+	compiled, err := goavro.NewCodec(w.avro.String())
 	if err != nil {
 		return nil, &Error{Op: "parse", ID: id, Offset: -1, Err: as(err, ErrInvalid)}
 	}
-	plan, err := avroscan.Compile(whole.Canonical())
-	if err != nil {
-		return nil, &Error{Op: "parse", ID: id, Offset: -1, Err: as(err, ErrInvalid)}
-	}
-	codec := &genericCodec{id: id, avro: compiled, typed: whole, plan: plan}
+	codec := &genericCodec{written: w, id: id, native: compiled}
 	g.codecs.store(id, codec)
 	return codec, nil
 }

@@ -5,17 +5,33 @@ import (
 	"fmt"
 
 	"github.com/twmb/avro"
+
+	"github.com/millrace-io/millrace/schema/internal/avroscan"
 )
 
 // maxReferences bounds the schemas that one schema may pull in, itself
 // included; a registry that is not ours may hold cycles.
 const maxReferences = 1024
 
+// written is a schema that data was written with, made ready to read by.
+type written struct {
+	avro *avro.Schema
+	plan *avroscan.Plan
+}
+
 // Parsed returns the Avro schema with an id, parsed and with its references
 // resolved. It is shared: don't change what its Root returns.
 func (c *Client) Parsed(ctx context.Context, id int) (*avro.Schema, error) {
-	if s, ok := c.parsed.load(id); ok {
-		return s, nil
+	w, err := c.written(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return w.avro, nil
+}
+
+func (c *Client) written(ctx context.Context, id int) (*written, error) {
+	if w, ok := c.parsed.load(id); ok {
+		return w, nil
 	}
 	found, err := c.ByID(ctx, id)
 	if err != nil {
@@ -25,12 +41,34 @@ func (c *Client) Parsed(ctx context.Context, id int) (*avro.Schema, error) {
 		return nil, &Error{Op: "look up", ID: id, Offset: -1,
 			Err: as(fmt.Errorf("schema is of type %s, need %s", found.Type, TypeAvro), ErrInvalid)}
 	}
-	s, err := c.parse(ctx, found.Definition)
+	parsed, err := c.parse(ctx, found.Definition)
 	if err != nil {
 		return nil, err
 	}
-	c.parsed.store(id, s)
-	return s, nil
+	whole, err := selfContained(parsed)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := avroscan.Compile(whole.Canonical())
+	if err != nil {
+		return nil, &Error{Op: "parse", ID: id, Offset: -1, Err: as(err, ErrInvalid)}
+	}
+	w := &written{avro: whole, plan: plan}
+	c.parsed.store(id, w)
+	return w, nil
+}
+
+// open scans a payload, so that decoders which trust counts and lengths may
+// have it, and so that a fault has its place.
+func (w *written) open(topic string, id int, data, payload []byte) error {
+	n, err := w.plan.Scan(payload)
+	if err != nil {
+		return scanError(topic, id, err)
+	}
+	if n < len(payload) {
+		return trailing(topic, id, data, len(payload)-n)
+	}
+	return nil
 }
 
 // parse compiles a definition. twmb's cache holds the named types of its

@@ -54,15 +54,10 @@ func encodeError(topic string, id int, err error) error {
 	return &Error{Op: "encode", Topic: topic, ID: id, Path: fieldPath(err), Offset: -1, Err: as(err, ErrInvalid)}
 }
 
-// decodeError places a failure: twmb/avro names the field, not the byte, so
-// the offset is that of the payload.
-func decodeError(topic string, id int, data []byte, err error) error {
-	e := &Error{Op: "decode", Topic: topic, ID: id, Path: fieldPath(err), Offset: HeaderSize, Err: as(err, ErrPoison)}
-	var short *avro.ShortBufferError
-	if errors.As(err, &short) {
-		e.Offset = len(data)
-	}
-	return e
+// decodeError is for bytes that are a value of their schema and still do not
+// fit the Go type. twmb/avro names the field, not the byte.
+func decodeError(topic string, id int, err error) error {
+	return &Error{Op: "decode", Topic: topic, ID: id, Path: fieldPath(err), Offset: HeaderSize, Err: as(err, ErrPoison)}
 }
 
 func scanError(topic string, id int, err error) error {
