@@ -131,6 +131,9 @@ func (c *Client) ByID(ctx context.Context, id int) (*Schema, error) {
 			Err: as(fmt.Errorf("schema %d not found", id), ErrNotFound)}
 	}
 	s, err := call(ctx, c, "id/"+strconv.Itoa(id), &Error{Op: "look up", ID: id}, func() (*Schema, error) {
+		if s, ok := c.ids.load(id); ok { // it came between the look and the call
+			return s, nil
+		}
 		found, err := c.remote.GetSchema(id)
 		if err != nil {
 			return nil, err
@@ -152,6 +155,9 @@ func (c *Client) Latest(ctx context.Context, subject string) (*Schema, error) {
 		return entry.schema, nil
 	}
 	return call(ctx, c, "latest/"+subject, &Error{Op: "look up latest version", Subject: subject}, func() (*Schema, error) {
+		if entry, ok := c.latest.load(subject); ok && time.Now().Before(entry.until) {
+			return entry.schema, nil
+		}
 		found, err := c.remote.GetLatestSchema(subject)
 		if err != nil {
 			return nil, err
@@ -197,6 +203,9 @@ func (c *Client) Register(ctx context.Context, subject string, def Definition) (
 	}
 	key := "register/" + subject + "\x00" + known.definition
 	return call(ctx, c, key, &Error{Op: "register", Subject: subject}, func() (int, error) {
+		if id, ok := c.known.load(known); ok {
+			return id, nil
+		}
 		found, err := c.remote.CreateSchema(subject, def.Text, def.remoteType(), def.remoteReferences()...)
 		if err != nil {
 			return 0, err
