@@ -115,10 +115,45 @@ func (s *segment) largestStamp() (Stamp, error) {
 	if ok {
 		largest = Stamp{entry.timestamp, s.base + int64(entry.offset)}
 	}
+	if short, err := s.timeIndexEndsEarly(largest); err != nil {
+		return noStamp, err
+	} else if short {
+		if err := s.rebuild(defaultInterval); err != nil {
+			return noStamp, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.largestKnown {
 		s.largest, s.largestKnown = largest, true
 	}
 	return s.largest, nil
+}
+
+// timeIndexEndsEarly looks, once for each segment, whether a larger timestamp
+// than the last entry's lies behind it. With timestamps in order that is a
+// look at the segment's end.
+func (s *segment) timeIndexEndsEarly(last Stamp) (bool, error) {
+	f, err := s.log.Acquire()
+	if err != nil {
+		return false, err
+	}
+	defer s.log.Release()
+	from, err := s.indexFloor(max(last.Offset, s.base))
+	if err != nil {
+		return false, err
+	}
+	w := newWalk(f, from, s.size.Load())
+	defer w.done()
+	for {
+		header, position, err := w.next()
+		switch {
+		case err != nil:
+			return false, s.corrupt(position, last.Offset, err)
+		case header == nil:
+			return false, nil
+		case header.MaxTimestamp() > last.Timestamp:
+			return true, nil
+		}
+	}
 }

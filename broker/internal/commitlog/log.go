@@ -154,6 +154,9 @@ func (l *Log) undoAppend(end int64, cause error) error {
 	if err := l.cutTo(end); err != nil {
 		return l.fail(fmt.Errorf("%w; and cutting it off: %w", cause, err))
 	}
+	// The next flush makes the cut durable, before the recovery point moves
+	// beyond this segment: what the write left must not come back behind it.
+	l.unsynced.touch(l.active(), l.options.Pagecache)
 	return cause
 }
 

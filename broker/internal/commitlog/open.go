@@ -191,7 +191,9 @@ func (l *Log) scanFrom() (int, error) {
 		return 0, nil
 	}
 	if !l.options.Clean {
-		from = containing(segments, l.options.RecoveryPoint)
+		// The segment that ends at the recovery point is scanned too: a failed
+		// write may have left bytes behind its end.
+		from = containing(segments, l.options.RecoveryPoint-1)
 	} else if err := l.resumeLast(); err != nil {
 		l.logger.Warn("the last segment is scanned, its end is not as it was left", "error", err)
 		from = len(segments) - 1

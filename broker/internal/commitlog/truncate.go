@@ -107,6 +107,8 @@ func (l *Log) lowerEnd(end int64) {
 	l.unsynced.mu.Lock()
 	l.unsynced.truncations++
 	l.end.Store(min(l.end.Load(), end))
+	// A batch that holds the start in its middle may go whole.
+	l.start.Store(min(l.start.Load(), end))
 	l.flushed.Store(min(l.flushed.Load(), end))
 	l.unsynced.mu.Unlock()
 	l.epochs.truncateEnd(end)
