@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/millrace-io/millrace/broker/brokertest"
 	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/connect"
 	"github.com/millrace-io/millrace/connect/plugins/all"
@@ -29,15 +29,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake starts a Kafka in this process.
+// fake starts the bundled broker in memory.
 func fake(t *testing.T) cluster.Profile {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return cluster.Profile{Bootstrap: c.ListenAddrs()}
+	return brokertest.Start(t).Cluster()
 }
 
 // start runs a worker until the test ends or stop is called.
@@ -176,6 +171,7 @@ func rows(t *testing.T, path string) []row {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
+	data = data[:bytes.LastIndexByte(data, '\n')+1] // a line may be on its way
 	var out []row
 	scanner := bufio.NewScanner(bytes.NewReader(data))
 	for scanner.Scan() {
