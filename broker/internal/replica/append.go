@@ -78,7 +78,7 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 			size += len(a.batch)
 		}
 	}
-	err := p.write(now)
+	rolled, err := p.write(now)
 	for _, a := range p.drained {
 		a.done = true
 		if err != nil && a.written {
@@ -93,24 +93,26 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 	}
 	p.bytes += int64(size)
 	p.marks.add(end, p.bytes)
-	return !p.config.PageCache, p.perform(p.state.Appended(end))
+	// Under pagecache nothing waits for a flush, but a segment that is full is
+	// flushed: recovery then reads no more than the last one.
+	return rolled || !p.config.PageCache, p.perform(p.state.Appended(end))
 }
 
 // write makes the drain's batches part of the log and of the producers'
-// state, or of neither.
-func (p *Partition) write(now time.Time) error {
+// state, or of neither. It reports whether a segment has begun.
+func (p *Partition) write(now time.Time) (rolled bool, err error) {
 	if len(p.batches) == 0 {
-		return nil
+		return false, nil
 	}
 	p.writing = now
 	if err := p.log.Append(p.batches, now); err != nil {
 		p.producers.Rollback()
 		p.rolledAt.Store(0) // cut off again with the rest
-		return fmt.Errorf("%w: append to %s: %w", ErrStorage, p.name(), err)
+		return false, fmt.Errorf("%w: append to %s: %w", ErrStorage, p.name(), err)
 	}
-	p.snapshotRoll()
+	rolled = p.snapshotRoll()
 	p.producers.Commit()
-	return nil
+	return rolled, nil
 }
 
 // admit decides on one batch of a drain that began at offset begin and has

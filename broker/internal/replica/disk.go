@@ -37,6 +37,10 @@ func (d *Directory) Place(topic string, id TopicID, partition int32) (Place, err
 		}
 	}
 	found := d.dir.Partition(topic, partition)
+	if have != want {
+		// The marks, if there are any, are those of an older topic.
+		return Place{Dir: found.Path, Clean: found.Clean, HighWatermark: -1}, nil
+	}
 	return Place{
 		Dir: found.Path, Clean: found.Clean, RecoveryPoint: found.RecoveryPoint,
 		LogStart: found.LogStart, HighWatermark: found.HighWatermark,

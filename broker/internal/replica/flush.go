@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +17,9 @@ func (p *Partition) Capture() commitlog.Flush { return p.log.Capture() }
 // FlushDone ends a flush whose sync has succeeded: what it covers counts for
 // the high watermark.
 func (p *Partition) FlushDone(f commitlog.Flush) error {
-	if err := p.log.FlushDone(f); err != nil {
+	if err := p.log.FlushDone(f); errors.Is(err, commitlog.ErrClosed) {
+		return ErrClosed
+	} else if err != nil {
 		p.FlushFailed(err)
 		return err
 	}

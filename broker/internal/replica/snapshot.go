@@ -45,12 +45,12 @@ func writeFile(fsys vfs.FS, name string, data []byte) error {
 }
 
 // snapshotRoll saves the producers' state where the last segment begins, if
-// one has begun since. The caller holds mu; the drain's updates are not
+// one has begun since, and reports whether one has. The caller holds mu; the drain's updates are not
 // committed yet, so they can be taken back to that point and made again.
-func (p *Partition) snapshotRoll() {
+func (p *Partition) snapshotRoll() bool {
 	base := p.rolledAt.Swap(0)
 	if base == 0 {
-		return
+		return false
 	}
 	p.producers.Rollback()
 	behind := 0
@@ -63,6 +63,7 @@ func (p *Partition) snapshotRoll() {
 	for _, b := range p.batches[behind:] {
 		p.producers.Update(b, p.writing)
 	}
+	return true
 }
 
 // removeSnapshot removes the snapshot of a segment that is gone.

@@ -1,0 +1,176 @@
+package replica_test
+
+import (
+	"io/fs"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/millrace-io/millrace/broker/internal/datadir"
+	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/internal/vfs"
+)
+
+// node is a set on a real data directory, flushed by hand.
+type node struct {
+	dir *datadir.Dir
+	set *replica.Set
+}
+
+func openNode(t *testing.T, fsys vfs.FS) *node {
+	t.Helper()
+	dir, err := datadir.Open(fsys, "data", datadir.Options{NodeID: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &node{dir, replica.NewSet(replica.Deps{
+		Broker: 1, FS: fsys, Files: dir.Files(), Disk: replica.OnDisk(dir), Now: func() time.Time { return start },
+		ProducerExpiry: time.Hour, Logger: slog.New(slog.DiscardHandler), Parallel: 1,
+	})}
+}
+
+func (n *node) lead(t *testing.T, id byte, c replica.Config, epoch int32) *replica.Partition {
+	t.Helper()
+	a := replica.Assignment{Topic: "t", TopicID: replica.TopicID{id}, Config: c, Leadership: leads(1, epoch)}
+	if err := n.set.Apply([]replica.Assignment{a}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.dir.Flusher.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := n.set.Partition("t", 0)
+	return p
+}
+
+// close stops the node as the broker does.
+func (n *node) close(t *testing.T) {
+	t.Helper()
+	for _, step := range []func() error{n.dir.Flusher.Flush, n.dir.Checkpoint, n.set.Close, func() error { return n.dir.Close(true) }} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDirectoryFlushesAndKeepsMarks(t *testing.T) {
+	disk := vfs.NewMem()
+	n := openNode(t, disk)
+	p := n.lead(t, 1, replica.Config{}, 1)
+	mustAppend(t, p, plain(t, 3))
+	if err := n.dir.Flusher.Flush(); err != nil || p.HighWatermark() != 3 {
+		t.Fatalf("high watermark %d after the flush, %v", p.HighWatermark(), err)
+	}
+	n.close(t)
+
+	n = openNode(t, disk)
+	found := n.dir.Partition("t", 0)
+	if !found.Clean || found.RecoveryPoint != 3 || found.HighWatermark != 3 {
+		t.Errorf("the next start finds %+v", found)
+	}
+	p = n.lead(t, 1, replica.Config{}, 2)
+	if len(contents(t, p)) != 1 || p.Recovery().Scanned != 0 {
+		t.Errorf("%d batches, %d bytes were scanned", len(contents(t, p)), p.Recovery().Scanned)
+	}
+	n.close(t)
+}
+
+// A disk that keeps working must not go offline because a topic was deleted
+// while it was being flushed.
+func TestTopicDeletedDuringItsFlush(t *testing.T) {
+	n := openNode(t, vfs.NewMem())
+	p := n.lead(t, 1, replica.Config{}, 1)
+	mustAppend(t, p, plain(t, 3))
+	flush, ok := n.dir.Flusher.Begin()
+	if !ok {
+		t.Fatal("nothing to flush")
+	}
+	if err := n.set.Delete(replica.TopicID{1}); err != nil {
+		t.Fatal(err)
+	}
+	flush.End(flush.Sync())
+	if err := n.dir.Flusher.Err(); err != nil {
+		t.Fatalf("the directory is offline: %v", err)
+	}
+	p = n.lead(t, 2, replica.Config{}, 2)
+	mustAppend(t, p, plain(t, 1))
+	if err := n.dir.Flusher.Flush(); err != nil || p.HighWatermark() != 1 {
+		t.Errorf("the new topic of that name: high watermark %d, %v", p.HighWatermark(), err)
+	}
+	n.close(t)
+}
+
+// A directory of another topic with the same name is never opened and never
+// deleted, and its marks say nothing about the new one.
+func TestDirectoryOfAnOlderTopicIsSetAside(t *testing.T) {
+	disk := vfs.NewMem()
+	n := openNode(t, disk)
+	mustAppend(t, n.lead(t, 1, replica.Config{}, 1), plain(t, 7))
+	n.close(t)
+
+	n = openNode(t, disk)
+	p := n.lead(t, 2, replica.Config{}, 2)
+	if p.LogStart() != 0 || p.LogEnd() != 0 {
+		t.Errorf("the new topic begins at %d and ends at %d", p.LogStart(), p.LogEnd())
+	}
+	names, err := disk.ReadDir("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(names, func(e fs.DirEntry) bool { return e.Name() == "t-0-stray" }) {
+		t.Errorf("nothing was set aside: %v", names)
+	}
+	n.close(t)
+}
+
+// A topic that was deleted while this broker did not lead it leaves marks
+// behind; the next of its name must not begin where it had ended.
+func TestNewTopicIgnoresMarksOfTheOld(t *testing.T) {
+	disk := vfs.NewMem()
+	n := openNode(t, disk)
+	config := replica.Config{}
+	config.Log.SegmentBytes, config.Log.RetentionBytes = 100, 100
+	p := n.lead(t, 1, config, 1)
+	for range 7 {
+		mustAppend(t, p, plain(t, 1))
+		if err := n.dir.Flusher.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n.dir.Retain(start); p.LogStart() == 0 {
+		t.Fatal("nothing was removed")
+	}
+	n.close(t)
+
+	n = openNode(t, disk)
+	a := replica.Assignment{Topic: "t", TopicID: replica.TopicID{1}, Leadership: leads(2, 2)}
+	if err := n.set.Apply([]replica.Assignment{a}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.set.Delete(replica.TopicID{1}); err != nil {
+		t.Fatal(err)
+	}
+	if p := n.lead(t, 2, replica.Config{}, 3); p.LogStart() != 0 || p.LogEnd() != 0 || p.Recovery().Damaged {
+		t.Errorf("the new topic: %v, recovery %+v", p, p.Recovery())
+	}
+	n.close(t)
+}
+
+// What is not flushed as a matter of course is flushed when a segment is
+// full, so that a start after a crash reads one segment and not the log.
+func TestPagecacheIsFlushedSegmentBySegment(t *testing.T) {
+	n := openNode(t, vfs.NewMem())
+	config := replica.Config{PageCache: true}
+	config.Log.SegmentBytes = 3 * int64(len(plain(t, 1)))
+	p := n.lead(t, 1, config, 1)
+	for range 7 {
+		mustAppend(t, p, plain(t, 1))
+	}
+	if err := n.dir.Flusher.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if recovery, _, _, err := p.Checkpoint(); err != nil || recovery < 6 {
+		t.Errorf("recovery begins at %d (%v), the last segment at 6", recovery, err)
+	}
+	n.close(t)
+}
