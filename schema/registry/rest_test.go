@@ -23,14 +23,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestREST runs the dialogues in testdata: a request as method and path, its
+// TestREST runs the dialogues in testdata/rest: a request as method and path, its
 // body beneath, and the reply with status and body. Times are written as 0.
 //
 //	POST /subjects/a/versions [accept=... type=...]
 //	records            what the topic holds
 //	restart            another registry over the same topic
 func TestREST(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/rest", func(t *testing.T, path string) {
 		config := registry.Config{Logger: slog.New(slog.DiscardHandler)}
 		if strings.Contains(path, "profile7") {
 			config.ResponseProfile = 7
