@@ -78,7 +78,7 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 func (l *Log) checkOffsets(batches []record.Batch) error {
 	next := l.end.Load()
 	for _, b := range batches {
-		if b.BaseOffset() < next || b.LastOffsetDelta() < 0 {
+		if b.BaseOffset() < next || b.LastOffset() < b.BaseOffset() { // The sum may overflow.
 			return fmt.Errorf("%w: base offset %d with delta %d, the end is %d", ErrNotContiguous, b.BaseOffset(), b.LastOffsetDelta(), next)
 		}
 		if int64(len(b)) > maxSegmentBytes {

@@ -156,7 +156,7 @@ func (r *recovering) check(b record.Batch) error {
 		return err
 	}
 	switch base := b.BaseOffset(); {
-	case base < r.next:
+	case base < r.next || b.LastOffset() < base:
 		return fmt.Errorf("%w: %d follows %d", errBack, base, r.next-1)
 	case base > r.next && base >= r.options.RecoveryPoint && !r.config.Load().Compacted:
 		return fmt.Errorf("%w: %d follows %d", errGap, base, r.next-1)
