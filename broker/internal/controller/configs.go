@@ -44,9 +44,7 @@ type ConfigResult struct {
 // IncrementalAlterConfigs changes the named configs and leaves the others. A
 // resource is changed as a whole or not at all.
 func (s State) IncrementalAlterConfigs(wishes []AlterConfig, validateOnly bool) ([]metadata.Record, []ConfigResult) {
-	return s.alterConfigs(wishes, validateOnly, func(have map[string]string) map[string]string {
-		return maps.Clone(have)
-	})
+	return s.alterConfigs(wishes, validateOnly, maps.Clone[map[string]string])
 }
 
 // AlterConfigs replaces all configs of each resource by the given ones: what

@@ -15,7 +15,8 @@ func (p *plan) leave(broker int32, clean bool) *Error {
 	return p.eachPartition(broker, func(rules kafkaconf.Topic, part metadata.Partition) (metadata.Partition, bool) {
 		lost := !clean && rules.PageCache
 		led := part.Leader == broker
-		if !led && !slices.Contains(part.ISR, broker) && !(lost && slices.Contains(part.ELR, broker)) {
+		counts := led || slices.Contains(part.ISR, broker) || lost && slices.Contains(part.ELR, broker)
+		if !counts {
 			return part, false
 		}
 		eligible := union(part.ISR, part.ELR)
