@@ -21,11 +21,11 @@
 //
 // # Storage
 //
-// Records are Confluent's to the byte (see docs/format of the repository and
-// record.go), so a registry of theirs can take the topic over, and back. The
-// topic has one partition and is compacted. A topic that is not compacted
-// forgets schemas, and one of several partitions has no order: New's Run
-// refuses both and says what to set.
+// Records are Confluent's to the byte (record.go has their forms), so a
+// registry of theirs can take the topic over, and back. The topic has one
+// partition and is compacted. A topic that is not compacted forgets schemas,
+// and one of several partitions has no order: Run refuses both and says what
+// to set.
 //
 // Reading is lenient: any order of properties, either magic. What cannot be
 // read is counted and skipped, never fatal. Since compaction goes by the bytes

@@ -106,13 +106,12 @@ func (r *Registry) Run(ctx context.Context) error {
 		return fmt.Errorf("schema registry: %w", err)
 	}
 	defer r.log.close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var caughtUp sync.WaitGroup
-	defer caughtUp.Wait()
-	defer cancel()
-	caughtUp.Go(func() { r.becomeReady(ctx) })
 	defer r.serving.Store(false)
+	ctx, cancel := context.WithCancel(ctx)
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	defer cancel() // before the wait: deferred calls run last to first
+	starting.Go(func() { r.becomeReady(ctx) })
 	if err := r.log.read(ctx); err != nil {
 		return fmt.Errorf("schema registry: %w", err)
 	}

@@ -231,3 +231,25 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(records)), "ns/record")
 }
+
+// BenchmarkTransitive checks one schema against a thousand versions.
+func BenchmarkTransitive(b *testing.B) {
+	s := NewState()
+	s.defaultLevel = compat.FullTransitive
+	for v := range 1000 {
+		text := fmt.Sprintf(`{"type":"record","name":"R","fields":[{"name":"a","type":"long"},{"name":"f%d","type":"string","default":""}]}`, v)
+		if err := s.Apply(version("s", v+1, v+1, text, false), time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	text := `{"type":"record","name":"R","fields":[{"name":"a","type":"long"}]}`
+	for b.Loop() {
+		next, err := s.prepare(&schemaRequest{Schema: &text}, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := s.planRegister(&parsedSchemas{}, "s", next); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

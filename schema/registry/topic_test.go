@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace-io/millrace/cluster"
+	"github.com/millrace-io/millrace/schema"
 	"github.com/millrace-io/millrace/schema/registry"
 	"github.com/millrace-io/millrace/schema/schematest"
 )
@@ -213,5 +215,34 @@ func TestMetrics(t *testing.T) {
 	}
 	if n, err := testutil.GatherAndCount(metrics, "millrace_registry_request_seconds"); err != nil || n != 2 {
 		t.Errorf("%d series of request times, %v; want register and look-up", n, err)
+	}
+}
+
+// TestTransport: a client in the same process needs no network.
+func TestTransport(t *testing.T) {
+	profile, _ := kafka(t, 1, "compact")
+	reg, err := registry.New(registry.Config{Cluster: profile, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- reg.Run(ctx) }()
+	client, err := schema.NewClient("http://registry", schema.Transport(reg.Transport()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	<-reg.Ready()
+	id, err := client.Register(ctx, "a", schema.Definition{Text: `"string"`})
+	if err != nil || id != 1 {
+		t.Errorf("registered as %d, %v", id, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run ended with %v", err)
+	}
+	if _, err := client.ByID(t.Context(), 2); !errors.Is(err, schema.ErrUnavailable) {
+		t.Errorf("a registry that has ended gives %v", err)
 	}
 }
