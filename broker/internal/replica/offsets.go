@@ -24,7 +24,7 @@ var noOffset = Offset{Offset: -1, Timestamp: -1, LeaderEpoch: -1}
 // the one asked for, or what one of the special timestamps means.
 func (p *Partition) ListOffset(timestamp int64, currentEpoch int32) (Offset, error) {
 	role := p.role.Load()
-	if err := checkEpoch(role.leads, role.epoch, currentEpoch); err != nil {
+	if err := role.check(currentEpoch); err != nil {
 		return noOffset, err
 	}
 	hw := p.highWatermark.Load()
@@ -71,7 +71,7 @@ func (p *Partition) byTime(timestamp, hw int64, lags bool) (Offset, error) {
 // known here.
 func (p *Partition) EpochEnd(currentEpoch, epoch int32) (found int32, end int64, err error) {
 	role := p.role.Load()
-	if err := checkEpoch(role.leads, role.epoch, currentEpoch); err != nil {
+	if err := role.check(currentEpoch); err != nil {
 		return -1, -1, err
 	}
 	found, end = p.log.EpochEnd(epoch)

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -60,6 +61,15 @@ type role struct {
 	leader     int32
 	epoch      int32
 	epochStart int64
+	gone       error // why nothing is read any more; nil while it lives
+}
+
+// check refuses a reader whom this replica does not serve.
+func (r *role) check(currentEpoch int32) error {
+	if r.gone != nil {
+		return r.gone
+	}
+	return checkEpoch(r.leads, r.epoch, currentEpoch)
 }
 
 // Topic is the topic's name.
@@ -173,6 +183,13 @@ func (p *Partition) stop(why error) {
 	p.mu.Lock()
 	if p.closed == nil {
 		p.closed = why
+	}
+	// Readers learn it before they are woken, though the log is still open. A
+	// disk that fails does not end reads.
+	if r := p.role.Load(); r != nil && !errors.Is(why, ErrStorage) {
+		gone := *r
+		gone.gone = why
+		p.role.Store(&gone)
 	}
 	woken := p.visible.Fail(why)
 	p.mu.Unlock()

@@ -48,7 +48,7 @@ func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
 	// The bytes are loaded before the offset they lie below: a wait then
 	// counts too many as new rather than too few.
 	result := ReadResult{position: p.visibleBytes.Load(), epoch: role.epoch, DivergingEpoch: -1, DivergingEnd: -1}
-	if err := checkEpoch(role.leads, role.epoch, r.CurrentEpoch); err != nil {
+	if err := role.check(r.CurrentEpoch); err != nil {
 		return result, err
 	}
 	hw := p.highWatermark.Load()

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -198,12 +199,20 @@ func (s *Set) Delete(id TopicID) error {
 	return errors.Join(failed...)
 }
 
+// sorted is all replicas by topic and partition: the order in which a
+// simulation sees them closed.
+func (s *Set) sorted() []*Partition {
+	return slices.SortedFunc(s.All(), func(a, b *Partition) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.index, b.index))
+	})
+}
+
 // Close closes all replicas in order. Without an error the data directory may
 // be marked as clean.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := slices.Collect(s.All())
+	all := s.sorted()
 	failed := make([]error, len(all))
 	var group errgroup.Group
 	group.SetLimit(s.deps.Parallel)
