@@ -194,8 +194,22 @@ func (m *crashModel) sync() {
 		return
 	}
 	m.open = nil
-	if m.log.Err() != nil { // As it must be; a planted bug goes on.
+	switch {
+	case m.log.Err() == nil: // A planted bug: it must be offline.
+	case m.rng.IntN(2) == 0:
+		m.kill()
+	default:
 		m.crash()
+	}
+}
+
+// kill ends the process alone: the page cache survives, also what a failed
+// sync has left in it.
+func (m *crashModel) kill() {
+	end := m.log.End()
+	m.reopen()
+	if m.log.End() < end {
+		m.t.Fatalf("seed %d: killed at end %d, opened at %d: %+v", m.seed, end, m.log.End(), m.log.Recovery())
 	}
 }
 
@@ -257,6 +271,8 @@ func (m *crashModel) step() {
 		m.check(m.log.Roll())
 	case n < 92:
 		m.restart()
+	case n < 93:
+		m.kill()
 	case n < 95:
 		m.crash()
 	default:

@@ -205,7 +205,13 @@ func (l *Log) rollDue(next record.Batch, total int64, now time.Time) bool {
 func (l *Log) roll(base int64) error {
 	old := l.active()
 	if old.size.Load() == 0 {
-		return l.replaceEmpty(old, base)
+		if err := l.replaceEmpty(old, base); err != nil {
+			return err
+		}
+		// As in create: a later segment's name must not outlive this one's. It
+		// is the one sync under the lock, for a follower that begins two
+		// billion offsets away from where it was empty.
+		return l.fs.SyncDir(l.dir)
 	}
 	if err := old.writeIndex(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"path"
 
 	"github.com/millrace-io/millrace/internal/record"
+	"github.com/millrace-io/millrace/internal/vfs"
 )
 
 const quarantineSuffix = ".quarantine"
@@ -304,16 +305,8 @@ func (r *recovering) copyTail(s *segment, position int64, name string) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	buf := make([]byte, scanBuffer)
-	for at, end := position, s.size.Load(); at < end; {
-		n := int(min(int64(len(buf)), end-at))
-		if read, err := f.ReadAt(buf[:n], at); read < n {
-			return fmt.Errorf("read %d of %d bytes: %w", read, n, err)
-		}
-		if _, err := to.WriteAt(buf[:n], at-position); err != nil {
-			return err
-		}
-		at += int64(n)
+	if err := copyBytes(f, position, s.size.Load(), to, 0); err != nil {
+		return err
 	}
 	return to.Sync()
 }
@@ -342,9 +335,16 @@ func (r *recovering) shorten(s *segment, size int64) error {
 // settle makes what recovery found durable, and writes the indexes that it
 // made anew. After the death of a process alone the page cache still holds
 // what was never synced: it must not count as flushed by being there.
+//
+// If that process died of a failed sync, the pages are in the cache and count
+// as clean: a sync alone would do nothing. So what lies above the recovery
+// point, a second of appends, is written once more before it is synced.
 func (r *recovering) settle(from int) error {
 	segments := r.segmentList()
 	for i, s := range segments[from:] {
+		if err := r.rewrite(s); err != nil {
+			return err
+		}
 		if err := s.sync(); err != nil {
 			return err
 		}
@@ -358,6 +358,46 @@ func (r *recovering) settle(from int) error {
 		return err
 	}
 	return r.fs.SyncDir(path.Dir(r.dir))
+}
+
+// rewrite makes the pages of what lies above the recovery point dirty again,
+// by writing the same bytes in place.
+func (r *recovering) rewrite(s *segment) error {
+	end := s.size.Load()
+	if r.options.Clean || end == 0 {
+		return nil
+	}
+	var from int64
+	if s.base < r.options.RecoveryPoint {
+		var err error
+		if from, _, err = s.positionOf(r.options.RecoveryPoint); err != nil {
+			return err
+		}
+	}
+	f, err := s.log.Acquire()
+	if err != nil {
+		return err
+	}
+	defer s.log.Release()
+	return copyBytes(f, from, end, f, from)
+}
+
+// copyBytes copies what lies between two positions of a file to a position of
+// another, or of the same.
+func copyBytes(from vfs.File, position, end int64, to vfs.File, at int64) error {
+	buf := make([]byte, min(scanBuffer, max(end-position, 0)))
+	for position < end {
+		n := int(min(int64(len(buf)), end-position))
+		if read, err := from.ReadAt(buf[:n], position); read < n {
+			return fmt.Errorf("read %d of %d bytes: %w", read, n, err)
+		}
+		if _, err := to.WriteAt(buf[:n], at); err != nil {
+			return err
+		}
+		position += int64(n)
+		at += int64(n)
+	}
+	return nil
 }
 
 func (s *segment) sync() error {

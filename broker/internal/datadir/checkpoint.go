@@ -119,6 +119,18 @@ func (d *Dir) writeMarks(fresh map[string]mark) error {
 	return nil
 }
 
+// dropMarks removes what the files say about a partition, durably.
+func (d *Dir) dropMarks(name string) error {
+	d.mu.Lock()
+	_, ok := d.marks[name]
+	delete(d.marks, name)
+	d.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	return d.writeMarks(nil)
+}
+
 // formatCheckpoint writes Kafka's text format: a version, the number of
 // entries, and topic, partition and offset of each.
 func formatCheckpoint(marks map[string]mark, f field) string {

@@ -52,8 +52,9 @@ type Entry struct {
 func (d *Dir) Add(p Partition) *Entry {
 	e := &Entry{dir: d, partition: p, name: path.Base(p.Dir())}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.entries[e] = struct{}{}
+	d.mu.Unlock()
+	e.Changed() // What its recovery has synced need not be scanned again.
 	return e
 }
 

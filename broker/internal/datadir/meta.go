@@ -145,8 +145,13 @@ func (d *Dir) TopicID(name string) (string, error) {
 }
 
 // SetTopicID notes which topic a partition's directory belongs to, and makes
-// the directory where there is none.
+// the directory where there is none. Marks of an older topic of that name are
+// gone when it returns: the next start would take them for this one's, and scan
+// too little.
 func (d *Dir) SetTopicID(name, id string) error {
+	if err := d.dropMarks(name); err != nil {
+		return err
+	}
 	dir := path.Join(d.root, name)
 	if err := d.fs.MkdirAll(dir, 0o755); err != nil {
 		return err
