@@ -145,6 +145,12 @@ func Configure(props map[string]string, plugins []Plugin, s Secrets) (*Config, e
 	if r.MinDelay > r.MaxDelay {
 		faults.check("restart.delay.min", errors.New("is longer than restart.delay.max"))
 	}
+	for property, name := range map[string]string{"key.converter": r.Key, "value.converter": r.Value} {
+		if name != "" {
+			_, err := FindConverter(name)
+			faults.check(property, err)
+		}
+	}
 	c.Key = ConverterConfig{r.Key, below(props, "key.converter")}
 	c.Value = ConverterConfig{r.Value, below(props, "value.converter")}
 	if r.Class != "" {
@@ -165,7 +171,8 @@ func (c *Config) sort(name, value string, faults *faultList) {
 	}
 	if allowed, ok := inert()[name]; ok {
 		if !slices.Contains(allowed, value) {
-			faults.check(name, fmt.Errorf("%q is not supported by this version (supported: %s)", value, strings.Join(allowed, ", ")))
+			known := strings.Join(allowed, ", ")
+			faults.check(name, fmt.Errorf("%q is not supported by this version, leave it out%s", value, orValues(known)))
 		}
 		return
 	}
@@ -178,6 +185,13 @@ func (c *Config) sort(name, value string, faults *faultList) {
 	c.own[name] = value
 }
 
+func orValues(known string) string {
+	if known == "" {
+		return ""
+	}
+	return " or set it to one of: " + known
+}
+
 func (c *Config) resolve(class string, plugins []Plugin, s Secrets, faults *faultList) {
 	plugin, err := Find(plugins, class)
 	if err != nil {
@@ -188,10 +202,15 @@ func (c *Config) resolve(class string, plugins []Plugin, s Secrets, faults *faul
 	if plugin.Kind == SinkKind {
 		c.checkTopics(faults)
 	}
-	s.Keep = true // opening is for the task: here the settings are only read
-	o, err := plugin.open(c.own, s)
+	for from, to := range plugin.Renamed {
+		if value, given := c.own[from]; given && plugin.Name != class {
+			delete(c.own, from)
+			c.own[to] = value
+		}
+	}
+	unknown, err := plugin.check(c.own, s)
 	faults.add(err)
-	c.Unknown = o.unknown
+	c.Unknown = unknown
 	if c.Key.Name == "" {
 		c.Key.Name = orString(plugin.Key)
 	}

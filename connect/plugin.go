@@ -13,6 +13,8 @@ import (
 type Spec struct {
 	Name    string   // "file-source"
 	Aliases []string // Java class names whose configs are understood
+	// Renamed pairs properties of the Java classes with settings here.
+	Renamed map[string]string
 	Version string
 	Doc     string // the first sentence is the one in lists
 	// ExactlyOnce says that the plugin can; the cluster must as well.
@@ -45,15 +47,16 @@ type Plugin struct {
 	settings func() []Setting
 	// tree checks the settings of a YAML file, so that faults have places.
 	tree func(*conf.Node, conf.Secrets) error
-	// open decodes flat properties and makes the connector; one of source
-	// and sink is set. It lists the properties that it does not know.
+	// check decodes flat properties and lists those that it does not know.
+	check func(props map[string]string, s conf.Secrets) (unknown []string, err error)
+	// open decodes them and makes the connector; one of source and sink is
+	// set.
 	open func(props map[string]string, s conf.Secrets) (opened, error)
 }
 
 type opened struct {
-	source  Source
-	sink    Sink
-	unknown []string
+	source Source
+	sink   Sink
 }
 
 // SourcePlugin makes a plugin of a source whose settings are a C.
@@ -79,15 +82,15 @@ func plugin[C any](s Spec, kind Kind, open func(*C) (opened, error)) Plugin {
 		tree: func(n *conf.Node, secrets conf.Secrets) error {
 			return n.Decode(new(C), secrets)
 		},
+		check: func(props map[string]string, secrets conf.Secrets) ([]string, error) {
+			return conf.DecodeProperties(props, new(C), secrets)
+		},
 		open: func(props map[string]string, secrets conf.Secrets) (opened, error) {
 			c := new(C)
-			unknown, err := conf.DecodeProperties(props, c, secrets)
-			if err != nil || secrets.Keep {
-				return opened{unknown: unknown}, err
+			if _, err := conf.DecodeProperties(props, c, secrets); err != nil {
+				return opened{}, err
 			}
-			o, err := open(c)
-			o.unknown = unknown
-			return o, err
+			return open(c)
 		},
 	}
 }

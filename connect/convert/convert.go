@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/millrace-io/millrace/connect"
-	"github.com/millrace-io/millrace/internal/conf"
 	"github.com/millrace-io/millrace/schema"
 )
 
@@ -35,45 +34,18 @@ func constructors() map[string]constructor {
 	return table
 }
 
-// javaClasses pairs the Java classes with the names here.
-func javaClasses() map[string]string {
-	return map[string]string{
-		"org.apache.kafka.connect.storage.StringConverter":       "string",
-		"org.apache.kafka.connect.json.JsonConverter":            "json",
-		"org.apache.kafka.connect.converters.ByteArrayConverter": "bytes",
-		"org.apache.kafka.connect.converters.ShortConverter":     "int16",
-		"org.apache.kafka.connect.converters.IntegerConverter":   "int32",
-		"org.apache.kafka.connect.converters.LongConverter":      "int64",
-		"org.apache.kafka.connect.converters.FloatConverter":     "float32",
-		"org.apache.kafka.connect.converters.DoubleConverter":    "float64",
-		"org.apache.kafka.connect.converters.BooleanConverter":   "bool",
-		"io.confluent.connect.avro.AvroConverter":                "avro",
-	}
-}
-
-// Names lists the converters.
-func Names() []string { return slices.Sorted(maps.Keys(constructors())) }
-
 // New makes the converter that the configuration names; key says that it is
 // for keys. schemas may be nil where no registry is configured.
 func New(c connect.ConverterConfig, key bool, schemas *schema.Client) (Converter, error) {
-	name := c.Name
-	if short, ok := javaClasses()[name]; ok {
-		name = short
-	}
-	make, ok := constructors()[name]
-	if !ok {
-		hint := ""
-		if best, near := conf.Nearest(c.Name, Names()); near {
-			hint = " (did you mean " + best + "?)"
-		}
-		return nil, fmt.Errorf("unknown converter %q%s: known are %s", c.Name, hint, strings.Join(Names(), ", "))
+	name, err := connect.FindConverter(c.Name)
+	if err != nil {
+		return nil, err
 	}
 	options := maps.Clone(c.Options)
 	if name == "json" && name != c.Name && options["schemas.enable"] == "" {
 		options = map[string]string{"schemas.enable": "true"} // the Java class's default
 	}
-	return make(options, key, schemas)
+	return constructors()[name](options, key, schemas)
 }
 
 // only refuses options that a converter does not have.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/millrace-io/millrace/connect"
-	"github.com/millrace-io/millrace/connect/convert"
 )
 
 type pluginBody struct {
@@ -22,7 +21,7 @@ func (a *api) plugins(r *http.Request) (answer, error) {
 		out = append(out, pluginBody{p.Name, string(p.Kind), p.Version})
 	}
 	if r.URL.Query().Get("connectorsOnly") == "false" {
-		for _, name := range convert.Names() {
+		for _, name := range connect.ConverterNames() {
 			out = append(out, pluginBody{name, "converter", ""})
 		}
 	}

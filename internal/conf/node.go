@@ -123,28 +123,32 @@ func (n *Node) Errorf(format string, args ...any) Error {
 func (n *Node) Properties() map[string]string {
 	props := map[string]string{}
 	if n != nil {
-		flatten(n, "", props)
+		n.Flatten(func(path, text string, _ *Node) { props[path] = text })
 	}
 	return props
 }
 
-func flatten(n *Node, prefix string, into map[string]string) {
+// Flatten visits each property of the tree, in the order of the file, with
+// its path below the node, its text and the node it comes from.
+func (n *Node) Flatten(visit func(path, text string, at *Node)) { flatten(n, "", visit) }
+
+func flatten(n *Node, prefix string, visit func(string, string, *Node)) {
 	switch n.Kind {
 	case Null:
 	case Mapping:
 		for _, f := range n.Fields {
-			flatten(f.Value, join(prefix, f.Key), into)
+			flatten(f.Value, join(prefix, f.Key), visit)
 		}
 	case Sequence:
 		if list, ok := scalarList(n.Items); ok {
-			into[prefix] = list
+			visit(prefix, list, n)
 			return
 		}
 		for i, item := range n.Items {
-			flatten(item, join(prefix, strconv.Itoa(i)), into)
+			flatten(item, join(prefix, strconv.Itoa(i)), visit)
 		}
 	default:
-		into[prefix] = n.Text
+		visit(prefix, n.Text, n)
 	}
 }
 

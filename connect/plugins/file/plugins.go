@@ -34,6 +34,7 @@ func Source() connect.Plugin {
 	return connect.SourcePlugin(connect.Spec{
 		Name: "file-source", Version: "1",
 		Aliases: []string{"FileStreamSource", "org.apache.kafka.connect.file.FileStreamSourceConnector"},
+		Renamed: map[string]string{"file": "path"},
 		Doc:     "Reads the lines of files into a topic. Follows files that grow or are rotated; gzip is recognised.",
 	}, func(s *SourceSettings) (connect.Source, error) { return &source{settings: s}, nil })
 }
@@ -43,6 +44,7 @@ func Sink() connect.Plugin {
 	return connect.SinkPlugin(connect.Spec{
 		Name: "file-sink", Version: "1",
 		Aliases: []string{"FileStreamSink", "org.apache.kafka.connect.file.FileStreamSinkConnector"},
+		Renamed: map[string]string{"file": "path"},
 		Doc:     "Writes the records of topics to files, one line of JSON each.",
 	}, func(s *SinkSettings) (connect.Sink, error) { return &sink{settings: s}, nil })
 }
