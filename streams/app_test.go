@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/millrace-io/millrace/broker/brokertest"
 	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/streams"
 	"github.com/millrace-io/millrace/streams/serde"
@@ -39,7 +40,16 @@ type kafka struct {
 	admin   *kadm.Client
 }
 
+// startKafka starts a broker of our own.
 func startKafka(t *testing.T) *kafka {
+	t.Helper()
+	// By its address and not through memory, so that a child process finds it.
+	return connect(t, cluster.Profile{Bootstrap: brokertest.Start(t).Addrs()})
+}
+
+// startFake starts franz-go's fake, which is another implementation of the
+// same protocol.
+func startFake(t *testing.T) *kafka {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -47,6 +57,12 @@ func startKafka(t *testing.T) *kafka {
 	}
 	t.Cleanup(c.Close)
 	return connect(t, cluster.Profile{Bootstrap: c.ListenAddrs()})
+}
+
+// onEach runs the test on both.
+func onEach(t *testing.T, test func(t *testing.T, k *kafka)) {
+	t.Run("millrace", func(t *testing.T) { test(t, startKafka(t)) })
+	t.Run("kfake", func(t *testing.T) { test(t, startFake(t)) })
 }
 
 func connect(t *testing.T, profile cluster.Profile) *kafka {
@@ -209,8 +225,9 @@ func record(topic, key, value string) *kgo.Record {
 	return &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)}
 }
 
-func TestAppCountsAcrossPartitions(t *testing.T) {
-	k := startKafka(t)
+func TestAppCountsAcrossPartitions(t *testing.T) { onEach(t, testCounts) }
+
+func testCounts(t *testing.T, k *kafka) {
 	k.create(3, "lines", "counts")
 	b := streams.NewBuilder()
 	wordCount(b)
@@ -262,9 +279,10 @@ func TestAppContinuesItsState(t *testing.T) {
 	}
 }
 
-func TestAppSpreadsItsTasksOverInstances(t *testing.T) {
+func TestAppSpreadsItsTasksOverInstances(t *testing.T) { onEach(t, testSpread) }
+
+func testSpread(t *testing.T, k *kafka) {
 	t.Parallel()
-	k := startKafka(t)
 	k.create(4, "lines", "counts")
 	var instances []*running
 	want := map[string]int64{}

@@ -60,8 +60,11 @@ func TestT7KilledApplicationLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes and waits for session timeouts")
 	}
+	onEach(t, testKilled)
+}
+
+func testKilled(t *testing.T, k *kafka) {
 	t.Parallel()
-	k := startKafka(t)
 	k.create(2, "lines", "counts")
 	dir := t.TempDir()
 	env, err := json.Marshal(childConfig{Bootstrap: k.profile.Bootstrap, Dir: dir})

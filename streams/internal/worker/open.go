@@ -54,6 +54,7 @@ func (w *Worker) open(ctx context.Context, slots []*slot) {
 // adopt makes tasks of the slots that are open.
 func (w *Worker) adopt() error {
 	opening := 0
+	resume := map[string][]int32{}
 	for _, s := range w.slots {
 		if s.task != nil {
 			continue
@@ -74,6 +75,12 @@ func (w *Worker) adopt() error {
 		if err := w.start(s); err != nil {
 			return err
 		}
+		for _, at := range s.starts {
+			resume[at.topic] = append(resume[at.topic], s.id.Partition)
+		}
+	}
+	if len(resume) > 0 {
+		w.client.ResumeFetchPartitions(resume)
 	}
 	if w.joined && opening == 0 {
 		w.cfg.Ready()
@@ -81,7 +88,7 @@ func (w *Worker) adopt() error {
 	return nil
 }
 
-// start builds the task and lets its records come.
+// start builds the task.
 func (w *Worker) start(s *slot) error {
 	t, err := task.New(task.Config{
 		ID:          s.id,
@@ -99,7 +106,6 @@ func (w *Worker) start(s *slot) error {
 	if err != nil {
 		return err
 	}
-	resume := map[string][]int32{}
 	for _, at := range s.starts {
 		t.Start(at.topic, at.next, at.end)
 		t.Advance(at.streamTime)
@@ -108,7 +114,6 @@ func (w *Worker) start(s *slot) error {
 			// never has a record: progress can be read from the group alone.
 			t.Touch()
 		}
-		resume[at.topic] = []int32{s.id.Partition}
 	}
 	s.task = t
 	if s.db != nil {
@@ -118,7 +123,6 @@ func (w *Worker) start(s *slot) error {
 		}
 		w.cfg.Stores.Add(s.db, stores)
 	}
-	w.client.ResumeFetchPartitions(resume)
 	w.cfg.Logger.Debug("task runs", slog.String("task", s.id.String()))
 	return nil
 }

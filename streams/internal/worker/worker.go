@@ -23,6 +23,7 @@ const (
 	stepsPerLook = 512              // steps between looks at the clock
 	leaveTimeout = 15 * time.Second // for the last commit and the farewell
 	heartbeat    = time.Second      // how soon a member learns of a rebalance
+	fetchWait    = 500 * time.Millisecond
 )
 
 // Config is what a worker is made of. All fields are needed unless they say
@@ -108,6 +109,9 @@ func New(cfg Config) (*Worker, error) {
 		// for the input to count as read.
 		kgo.KeepControlRecords(),
 		kgo.FetchMaxBytes(16 << 20),
+		// A partition that is resumed joins the next fetch: the one on its way
+		// may wait for so long.
+		kgo.FetchMaxWait(fetchWait),
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.MaxBufferedRecords(50_000),
 		kgo.AllowAutoTopicCreation(),
