@@ -51,10 +51,12 @@ func (p *fetchPart) read(b *Broker, image *metadata.Image, limit int, minOne boo
 		CurrentEpoch: p.currentEpoch, LastFetchedEpoch: p.lastEpoch,
 	}
 	p.result, p.err = p.partition.Read(request)
-	if errors.Is(p.err, replica.ErrClosed) || errors.Is(p.err, replica.ErrDeleted) {
+	if gone := p.err; errors.Is(gone, replica.ErrClosed) || errors.Is(gone, replica.ErrDeleted) {
 		// The topic may have been created anew under its name.
 		if p.find(b, image) {
 			p.result, p.err = p.partition.Read(request)
+		} else {
+			p.err = gone // The image may not know of it yet.
 		}
 	}
 	return p.result.Range.Size()

@@ -87,6 +87,7 @@ func (p *produceReply) serve(r *server.Request) (server.Reply, error) {
 			p.appendTo(image)
 		}
 	}
+	timeout := time.Duration(max(p.req.TimeoutMillis, 0)) * time.Millisecond
 	p.req = wire.ProduceRequest{} // The frame goes back to its pool.
 	if p.acks == 0 {
 		return nil, p.unanswerable()
@@ -95,7 +96,7 @@ func (p *produceReply) serve(r *server.Request) (server.Reply, error) {
 		p.ready.Store(true)
 		return p, nil
 	}
-	p.park(r.Received.Add(time.Duration(max(p.req.TimeoutMillis, 0)) * time.Millisecond))
+	p.park(r.Received.Add(timeout))
 	return p, nil
 }
 

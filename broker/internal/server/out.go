@@ -46,6 +46,20 @@ type fileRange struct {
 	n    int
 }
 
+// NewOut returns an Out that copies everything, for tests of handlers.
+func NewOut() *Out {
+	o := &Out{pool: &pool{}}
+	o.begin()
+	return o
+}
+
+// Reset drops what was appended.
+func (o *Out) Reset() {
+	o.Buf = o.Buf[:0]
+	clear(o.ranges)
+	o.ranges, o.payload = o.ranges[:0], 0
+}
+
 // Grow makes room for n more bytes in Buf.
 func (o *Out) Grow(n int) {
 	if cap(o.Buf)-len(o.Buf) >= n {
