@@ -1,0 +1,135 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace-io/millrace/broker/internal/server"
+)
+
+// Every API answers at every version that is advertised, with a response that
+// decodes, to a request with nothing but defaults in it.
+func TestEveryVersionAnswers(t *testing.T) {
+	n := start(t, setup{})
+	n.create(t, "t")
+	for _, a := range Table() {
+		for version := a.From(); version <= a.Max; version++ {
+			t.Run(fmt.Sprintf("%s v%d", a.Name(), version), func(t *testing.T) {
+				req := kmsg.RequestForKey(a.Key)
+				req.SetVersion(version)
+				switch req := req.(type) {
+				case *kmsg.ProduceRequest:
+					req.Acks = 1
+				case *kmsg.ApiVersionsRequest:
+					req.ClientSoftwareName, req.ClientSoftwareVersion = "test", "1.0"
+				}
+				resp := ask[kmsg.Response](n.client(t), req)
+				if resp.Key() != a.Key {
+					t.Fatalf("a response to %s", kmsg.NameForKey(resp.Key()))
+				}
+			})
+		}
+	}
+}
+
+// The ranges are those of Kafka 4.4 for the APIs of this broker.
+func TestTableIsKafkas(t *testing.T) {
+	var got []string
+	for _, a := range Table() {
+		got = append(got, fmt.Sprintf("%s %d-%d", a.Name(), a.Min, a.Max))
+		if newest := kmsg.RequestForKey(a.Key).MaxVersion(); a.Max > newest {
+			t.Errorf("%s is advertised up to v%d, and kmsg knows v%d", a.Name(), a.Max, newest)
+		}
+	}
+	want := strings.Split("Produce 0-13,Fetch 4-18,ListOffsets 1-11,Metadata 0-13,OffsetCommit 2-10,OffsetFetch 1-10,"+
+		"FindCoordinator 0-6,JoinGroup 0-9,Heartbeat 0-4,LeaveGroup 0-5,SyncGroup 0-5,DescribeGroups 0-6,ListGroups 0-5,"+
+		"ApiVersions 0-5,CreateTopics 2-7,DeleteTopics 1-6,InitProducerID 0-5,OffsetForLeaderEpoch 2-4,DescribeConfigs 1-4,"+
+		"AlterConfigs 0-2,DescribeLogDirs 1-5,CreatePartitions 0-3,DeleteGroups 0-3,IncrementalAlterConfigs 0-1,OffsetDelete 0-0,"+
+		"DescribeCluster 0-2", ",")
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// W7, W9 and item 6: what is not served closes the connection, and the log
+// says what was asked for.
+func TestUnservedRequestsClose(t *testing.T) {
+	n := start(t, setup{})
+	for _, test := range []struct {
+		name         string
+		key, version int16
+		detail       string
+	}{
+		{"W7 unknown key", 999, 0, "API key 999"},
+		{"W7 negative key", -1, 0, "API key -1"},
+		{"W7 a broker's own API", 4, 4, "LeaderAndISR"},
+		{"W9 Metadata v99", 3, 99, "Metadata v99 is not served, versions 0 to 13 are"},
+		{"W9 Fetch v3", 1, 3, "Fetch v3 is not served, versions 4 to 18 are"},
+		{"W9 Produce v0 is advertised and refused", 0, 0, "versions 3 to 13"},
+		{"W9 Produce v2 is advertised and refused", 0, 2, "versions 3 to 13"},
+		{"W9 negative version", 3, -1, "Metadata v-1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			req := &server.Request{}
+			req.Key, req.Version = test.key, test.version
+			_, err := n.Broker.Serve(req)
+			if err == nil || !strings.Contains(err.Error(), test.detail) {
+				t.Errorf("%v, want an error with %q", err, test.detail)
+			}
+			c := n.client(t)
+			frame := []byte{0, 0, 0, 10, byte(uint16(test.key) >> 8), byte(test.key), byte(uint16(test.version) >> 8), byte(test.version), 0, 0, 0, 1, 0xff, 0xff}
+			if _, err := c.conn.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			c.closed()
+		})
+	}
+}
+
+// W8: ApiVersions of the future is answered in v0 with the ranges.
+func TestW8ApiVersionsOfTheFuture(t *testing.T) {
+	n := start(t, setup{})
+	c := n.client(t)
+	if _, err := c.conn.Write([]byte{0, 0, 0, 10, 0, 18, 0, 99, 0, 0, 0, 1, 0xff, 0xff}); err != nil {
+		t.Fatal(err)
+	}
+	old := kmsg.NewPtrApiVersionsRequest()
+	resp := c.receive(old, 1).(*kmsg.ApiVersionsResponse)
+	if resp.ErrorCode != kerr.UnsupportedVersion.Code || len(resp.ApiKeys) != len(Table()) {
+		t.Errorf("code %d with %d keys", resp.ErrorCode, len(resp.ApiKeys))
+	}
+	// The connection goes on with a version that is served.
+	c.next = 1
+	if resp := ask[*kmsg.ApiVersionsResponse](c, old); resp.ErrorCode != 0 {
+		t.Errorf("v0 afterwards: code %d", resp.ErrorCode)
+	}
+}
+
+func TestApiVersions(t *testing.T) {
+	n := start(t, setup{})
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.Version, req.ClientSoftwareName, req.ClientSoftwareVersion = 4, "kgo", "v1.22.2"
+	resp := ask[*kmsg.ApiVersionsResponse](n.client(t), req)
+	for _, k := range resp.ApiKeys {
+		if k.ApiKey == 0 && (k.MinVersion != 0 || k.MaxVersion != 13) {
+			t.Errorf("Produce is advertised as %d-%d, want 0-13", k.MinVersion, k.MaxVersion)
+		}
+	}
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == "transaction.version" || f.Name == "group.version" || f.Name == "share.version" {
+			t.Errorf("feature %s is finalized and not there", f.Name)
+		}
+	}
+	// Item 8: names are checked by pattern (KIP-511).
+	for name, want := range map[string]int16{"kgo": 0, "apache-kafka-java": 0, "": kerr.InvalidRequest.Code, "-x": kerr.InvalidRequest.Code, "a b": kerr.InvalidRequest.Code} {
+		req.ClientSoftwareName = name
+		if got := ask[*kmsg.ApiVersionsResponse](n.client(t), req).ErrorCode; got != want {
+			t.Errorf("name %q: code %d, want %d", name, got, want)
+		}
+	}
+}
