@@ -98,6 +98,7 @@ func (d *Dir) Checkpoint() error {
 func (d *Dir) writeMarks(fresh map[string]mark) error {
 	d.mu.Lock()
 	before := d.written
+	d.stale = false
 	for name, m := range fresh {
 		d.marks[name] = m
 	}
@@ -109,6 +110,9 @@ func (d *Dir) writeMarks(fresh map[string]mark) error {
 			continue
 		}
 		if err := vfs.WriteFile(d.fs, path.Join(d.root, f.file), []byte(text)); err != nil {
+			d.mu.Lock()
+			d.stale = true
+			d.mu.Unlock()
 			return err
 		}
 		before[i] = text
@@ -122,10 +126,13 @@ func (d *Dir) writeMarks(fresh map[string]mark) error {
 // dropMarks removes what the files say about a partition, durably.
 func (d *Dir) dropMarks(name string) error {
 	d.mu.Lock()
-	_, ok := d.marks[name]
-	delete(d.marks, name)
+	if _, ok := d.marks[name]; ok {
+		delete(d.marks, name)
+		d.stale = true
+	}
+	stale := d.stale
 	d.mu.Unlock()
-	if !ok {
+	if !stale {
 		return nil
 	}
 	return d.writeMarks(nil)

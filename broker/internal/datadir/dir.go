@@ -65,6 +65,7 @@ type Dir struct {
 	entries map[*Entry]struct{}
 	written [3]string     // the contents of the checkpoint files, by this process
 	changed bool          // something may differ from the files
+	stale   bool          // the files may hold marks that were dropped
 	wake    chan struct{} // for Run: changed was set
 }
 
@@ -286,5 +287,6 @@ func (d *Dir) forget(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.marks, name)
+	d.stale = true
 	d.setChanged()
 }
