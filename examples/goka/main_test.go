@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/lovoo/goka"
-	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/millrace-io/millrace/broker/brokertest"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 // goka's defaults work, and a second run goes on from the table that the first
 // left, in the cluster and on disk.
 func TestCountsAndGoesOn(t *testing.T) {
-	brokers, dir := startKafka(t), t.TempDir()
+	brokers, dir := brokertest.Start(t).Addrs(), t.TempDir()
 	for _, want := range []string{"ann  3\nbob  2\ncy   1\n", "ann  6\nbob  4\ncy   2\n"} {
 		var out strings.Builder
 		if err := run(t.Context(), brokers, dir, &out); err != nil {
@@ -29,14 +30,4 @@ func TestCountsAndGoesOn(t *testing.T) {
 			t.Errorf("printed %q, want %q", out.String(), want)
 		}
 	}
-}
-
-func startKafka(t *testing.T) []string {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c.ListenAddrs()
 }
