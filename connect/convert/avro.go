@@ -191,6 +191,9 @@ func (s named) collect(n *avro.SchemaNode) {
 	}
 	if n.Name != "" {
 		s[fullName(n)] = n
+		if _, taken := s[n.Name]; !taken { // a reference within the namespace
+			s[n.Name] = n
+		}
 	}
 	for i := range n.Fields {
 		s.collect(&n.Fields[i].Type)

@@ -163,6 +163,9 @@ func (k *keeper) start(ctx context.Context, props map[string]string) {
 		k.show(Failed, err)
 		return
 	}
+	if len(config.Unknown) > 0 {
+		k.worker.log.Warn("nobody knows these properties", "connector", k.name, "properties", config.Unknown)
+	}
 	b := backoff{policy: config.Restart}
 	for ctx.Err() == nil {
 		started := time.Now()
