@@ -74,7 +74,9 @@ func (p *Partition) removeSnapshot(base int64) {
 }
 
 // rebuildProducers loads the newest snapshot that holds and reads the rest
-// from the log.
+// from the log. One from before the log's start is of no use: between the two
+// lies what retention has removed, so it would know old sequences for the last.
+// A producer that is forgotten may go on with any (KIP-360).
 func (p *Partition) rebuildProducers() error {
 	offsets, bases, err := p.listSnapshots()
 	if err != nil {
@@ -84,7 +86,7 @@ func (p *Partition) rebuildProducers() error {
 		return err
 	}
 	from := int64(0)
-	for i := len(offsets) - 1; i >= 0 && from == 0; i-- {
+	for i := len(offsets) - 1; i >= 0 && from == 0 && offsets[i] >= p.log.Start(); i-- {
 		if p.loadSnapshot(offsets[i]) {
 			from = offsets[i]
 		}
