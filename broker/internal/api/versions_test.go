@@ -133,3 +133,29 @@ func TestApiVersions(t *testing.T) {
 		}
 	}
 }
+
+// W10 and W11 behind a good header: the connection is closed, and only it.
+func TestMalformedBodiesClose(t *testing.T) {
+	n := start(t, setup{})
+	other := n.client(t)
+	ask[*kmsg.MetadataResponse](other, metadataFor(12))
+	header := func(key, version byte) []byte { return []byte{0, key, 0, version, 0, 0, 0, 1, 0xff, 0xff} }
+	for name, frame := range map[string][]byte{
+		"W10 Produce with 2^31-1 topics":  append(header(0, 8), 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff),
+		"W10 Produce with a long varint":  append(header(0, 9), 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"W10 Fetch with 2^31-1 topics":    append(append(header(1, 4), make([]byte, 17)...), 0x7f, 0xff, 0xff, 0xff),
+		"W10 Metadata with 2^31-1 topics": append(header(3, 1), 0x7f, 0xff, 0xff, 0xff),
+		"W11 Produce with -2 topics":      append(header(0, 8), 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xfe),
+		"W11 Fetch with -2 topics":        append(append(header(1, 4), make([]byte, 17)...), 0xff, 0xff, 0xff, 0xfe),
+		"an empty body":                   header(1, 4),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := n.client(t)
+			if _, err := c.conn.Write(append([]byte{0, 0, 0, byte(len(frame))}, frame...)); err != nil {
+				t.Fatal(err)
+			}
+			c.closed()
+		})
+	}
+	ask[*kmsg.MetadataResponse](other, metadataFor(12))
+}
