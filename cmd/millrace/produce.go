@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace-io/millrace/internal/ops"
+	"github.com/millrace-io/millrace/schema"
+)
+
+func (s *shell) produceCommand() *cobra.Command {
+	p := ops.Produce{}
+	var key, file, subject string
+	var headers []string
+	c := &cobra.Command{
+		Use: "produce TOPIC", Short: "Write a record for each line of standard input or of a file", Args: exactly("TOPIC"),
+		Example: "  echo hello | millrace produce greetings\n  millrace produce orders -K : --file orders.txt",
+	}
+	c.Flags().StringVarP(&key, "key", "k", "", "key of every record")
+	c.Flags().StringVarP(&p.Separator, "key-separator", "K", "", "splits a line into key and value")
+	c.Flags().Int32VarP(&p.Partition, "partition", "p", -1, "partition to write to; -1: the key decides")
+	c.Flags().StringArrayVarP(&headers, "header", "H", nil, "record header KEY=VALUE, as often as needed")
+	c.Flags().StringVar(&file, "file", "", "file to read instead of standard input")
+	c.Flags().StringVar(&subject, "schema", "", "encode lines of JSON as Avro by the latest schema of this subject")
+	c.RunE = s.withCluster(func(ctx context.Context, c *ops.Cluster, args []string) error {
+		p.Topic = args[0]
+		if key != "" {
+			p.Key = []byte(key)
+		}
+		pairs, err := pairs("-H", headers)
+		if err != nil {
+			return err
+		}
+		for k, v := range pairs {
+			p.Headers = append(p.Headers, kgo.RecordHeader{Key: k, Value: []byte(v)})
+		}
+		if subject != "" {
+			if p.Encode, err = s.encoder(p.Topic, subject); err != nil {
+				return err
+			}
+		}
+		in, closeInput, err := s.input(file)
+		if err != nil {
+			return err
+		}
+		defer closeInput()
+		n, err := c.Produce(ctx, in, p)
+		fmt.Fprintf(s.errs, "%d records acked\n", n)
+		return err
+	})
+	return s.onRegistry(s.onCluster(c))
+}
+
+func (s *shell) input(file string) (io.Reader, func() error, error) {
+	if file == "" || file == "-" {
+		return s.in, func() error { return nil }, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
+}
+
+// encoder turns JSON into Avro by the latest schema of a subject.
+func (s *shell) encoder(topic, subject string) (func(context.Context, []byte) ([]byte, error), error) {
+	client, err := schema.NewClient(s.registry)
+	if err != nil {
+		return nil, err
+	}
+	generic, err := schema.Generic(client, schema.Subject(func(string, string, bool) string { return subject }))
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, value []byte) ([]byte, error) {
+		encoded, err := generic.EncodeJSON(ctx, topic, value)
+		return encoded, s.registryFault(err)
+	}, nil
+}
