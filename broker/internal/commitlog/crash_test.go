@@ -43,7 +43,7 @@ type crashModel struct {
 func newCrashModel(t testing.TB, seed uint64) *crashModel {
 	r := rand.New(rand.NewPCG(seed, 2))
 	m := &crashModel{t: t, seed: seed, rng: r, disk: newDisk(t), failed: map[string]bool{}, cfg: Config{
-		SegmentBytes: int64(500 + r.IntN(6000)), IndexInterval: 100 + r.IntN(1000),
+		SegmentBytes: int64(500 + r.IntN(6000)), IndexInterval: 100 + r.IntN(1000), Compacted: r.IntN(4) == 0,
 	}}
 	m.reopen()
 	return m

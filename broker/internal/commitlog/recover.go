@@ -5,14 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path"
 
 	"github.com/millrace-io/millrace/internal/record"
-	"github.com/millrace-io/millrace/internal/vfs"
 )
-
-const quarantineSuffix = ".quarantine"
 
 // Recovery tells what Open found in a log that was not closed in order.
 type Recovery struct {
@@ -137,15 +133,21 @@ var (
 )
 
 // checkBase checks where a segment begins against the end of the one before.
+// Compaction leaves holes, but only below the recovery point: above it, a hole
+// is what a crash made of an unsynced write, whatever the topic's policy.
 func (r *recovering) checkBase(s *segment) (*CorruptError, error) {
 	switch {
 	case s.base < r.next:
 		return s.corrupt(0, r.next, fmt.Errorf("%w: the segment begins at %d, the one before ends at %d", errBack, s.base, r.next)), nil
-	case s.base == r.next || r.config.Load().Compacted:
+	case s.base == r.next:
+		return nil, nil
+	}
+	synced := r.next < r.options.RecoveryPoint
+	if synced && r.config.Load().Compacted {
 		return nil, nil
 	}
 	bad := s.corrupt(0, r.next, fmt.Errorf("%w: the segment begins at %d, the one before ends at %d", errGap, s.base, r.next))
-	if r.next < min(s.base, r.options.RecoveryPoint) {
+	if synced {
 		return nil, fmt.Errorf("a segment is missing that was synced; put it back, or move the later ones away: %w", bad)
 	}
 	return bad, nil
@@ -159,7 +161,7 @@ func (r *recovering) check(b record.Batch) error {
 	switch base := b.BaseOffset(); {
 	case base < r.next || b.LastOffset() < base:
 		return fmt.Errorf("%w: %d follows %d", errBack, base, r.next-1)
-	case base > r.next && base >= r.options.RecoveryPoint && !r.config.Load().Compacted:
+	case base > r.next && base >= r.options.RecoveryPoint:
 		return fmt.Errorf("%w: %d follows %d", errGap, base, r.next-1)
 	case b.LeaderEpoch() >= 0 && b.LeaderEpoch() < r.epoch:
 		return fmt.Errorf("%w: %d follows %d", errEpoch, b.LeaderEpoch(), r.epoch)
@@ -210,34 +212,6 @@ func (r *recovering) cutAt(kept, later []*segment, bad *CorruptError) error {
 	return nil
 }
 
-// validBehind reports whether a valid batch lies anywhere behind a bad place.
-func (r *recovering) validBehind(s *segment, later []*segment, bad *CorruptError) (bool, error) {
-	from := bad.Position + 1
-	if errors.Is(bad.Reason, errGap) || errors.Is(bad.Reason, errBack) || errors.Is(bad.Reason, errEpoch) {
-		from = bad.Position // The batch itself is intact, it is only out of place.
-	}
-	for i, candidate := range append([]*segment{s}, later...) {
-		if i > 0 {
-			from = 0
-		}
-		found, err := candidate.hasValid(from, 0)
-		if found || err != nil {
-			return found, err
-		}
-	}
-	return false, nil
-}
-
-func (s *segment) hasValid(from, least int64) (bool, error) {
-	f, err := s.log.Acquire()
-	if err != nil {
-		return false, err
-	}
-	defer s.log.Release()
-	in := scan{file: f, end: s.size.Load()}
-	return in.findValid(from, max(least, s.base))
-}
-
 func (r *recovering) report(bad *CorruptError, rot bool) {
 	attrs := []any{
 		slog.String("file", bad.File), slog.Int64("position", bad.Position), slog.Int64("offset", bad.Offset),
@@ -249,66 +223,6 @@ func (r *recovering) report(bad *CorruptError, rot bool) {
 		return
 	}
 	r.logger.Warn("cut a torn tail off the log", attrs...)
-}
-
-// quarantine saves what is about to be cut: the rest of one segment as a
-// copy, later segments whole by their rename. It is durable when it returns.
-func (r *recovering) quarantine(s *segment, later []*segment, bad *CorruptError) error {
-	name, err := r.quarantineName(max(bad.Offset, s.base))
-	if err != nil {
-		return err
-	}
-	if err := r.copyTail(s, bad.Position, name); err != nil {
-		return err
-	}
-	r.recovery.Quarantined = append(r.recovery.Quarantined, name)
-	for _, l := range later {
-		name, err := r.quarantineName(l.base)
-		if err != nil {
-			return err
-		}
-		if err := r.copyTail(l, 0, name); err != nil {
-			return err
-		}
-		r.recovery.Quarantined = append(r.recovery.Quarantined, name)
-	}
-	return r.fs.SyncDir(r.dir)
-}
-
-// quarantineName finds a free name: an earlier recovery may have cut at the
-// same offset.
-func (r *recovering) quarantineName(offset int64) (string, error) {
-	for n := 0; ; n++ {
-		name := segmentName(r.dir, offset)
-		if n > 0 {
-			name += fmt.Sprintf("-%d", n)
-		}
-		name += quarantineSuffix
-		switch _, err := r.fs.Stat(name); {
-		case errors.Is(err, fs.ErrNotExist):
-			return name, nil
-		case err != nil:
-			return "", err
-		}
-	}
-}
-
-// copyTail copies a segment's bytes from a position on to a new file.
-func (r *recovering) copyTail(s *segment, position int64, name string) (err error) {
-	f, err := s.log.Acquire()
-	if err != nil {
-		return err
-	}
-	defer s.log.Release()
-	to, err := r.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, to.Close()) }()
-	if err := copyBytes(f, position, s.size.Load(), to, 0); err != nil {
-		return err
-	}
-	return to.Sync()
 }
 
 func (r *recovering) remove(s *segment) error {
@@ -380,24 +294,6 @@ func (r *recovering) rewrite(s *segment) error {
 	}
 	defer s.log.Release()
 	return copyBytes(f, from, end, f, from)
-}
-
-// copyBytes copies what lies between two positions of a file to a position of
-// another, or of the same.
-func copyBytes(from vfs.File, position, end int64, to vfs.File, at int64) error {
-	buf := make([]byte, min(scanBuffer, max(end-position, 0)))
-	for position < end {
-		n := int(min(int64(len(buf)), end-position))
-		if read, err := from.ReadAt(buf[:n], position); read < n {
-			return fmt.Errorf("read %d of %d bytes: %w", read, n, err)
-		}
-		if _, err := to.WriteAt(buf[:n], at); err != nil {
-			return err
-		}
-		position += int64(n)
-		at += int64(n)
-	}
-	return nil
 }
 
 func (s *segment) sync() error {
