@@ -52,7 +52,6 @@ func (in *input) done() {
 	in.loaded = false
 	if in.at == len(in.queue) {
 		in.queue, in.at = in.queue[:0], 0
-		in.emptied = time.Time{}
 	}
 }
 
@@ -60,22 +59,38 @@ func (in *input) add(i item) {
 	in.queue = append(in.queue, i)
 	in.fetched = i.raw.Offset + 1
 	in.end = max(in.end, in.fetched)
+	in.emptied = time.Time{}
+}
+
+// next is the lowest offset that is not buffered yet.
+func (in *input) next() int64 {
+	if in.at < len(in.queue) {
+		return in.queue[len(in.queue)-1].raw.Offset + 1
+	}
+	return max(in.position, 0)
 }
 
 func (in *input) buffered() int { return len(in.queue) - in.at }
 
+// holeWait is how long records that the broker is known to have are waited
+// for. They may not exist: the end of a compacted topic can be a batch that
+// compaction has emptied, whose offsets no record will ever have.
+const holeWait = 10 * time.Second
+
 // mayHaveMore tells whether an empty input is worth waiting for.
 func (in *input) mayHaveMore(now time.Time, idle time.Duration) bool {
-	if in.fetched < in.end {
-		return true
-	}
-	if idle == 0 {
+	known := in.fetched < in.end
+	if !known && idle == 0 {
 		return false
 	}
 	if in.emptied.IsZero() {
 		in.emptied = now
 	}
-	return now.Sub(in.emptied) < idle
+	waited := now.Sub(in.emptied)
+	if known && waited >= holeWait {
+		in.fetched = in.end
+	}
+	return waited < idle || (known && waited < holeWait)
 }
 
 // Start tells from which offset the topic's records will come, and up to where
@@ -95,8 +110,8 @@ func (t *Task) Skip(topic string, offset int64) {
 }
 
 func (t *Task) add(i item) {
-	// What was fetched before a seek may still arrive once more.
-	if in := t.input(i.raw.Topic); in != nil && i.raw.Offset >= in.fetched {
+	// A record comes twice if the client fetched it before a pause.
+	if in := t.input(i.raw.Topic); in != nil && i.raw.Offset >= in.next() {
 		in.add(i)
 	}
 }

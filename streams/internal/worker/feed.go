@@ -73,6 +73,9 @@ func (w *Worker) fetchError(topic string, partition int32, err error) error {
 	case errors.As(err, &session):
 		w.cfg.Logger.Warn("the group session ended and is begun again", slog.Any("error", err))
 		return nil
+	case errors.As(err, &loss) && loss.ResetTo < loss.ConsumedTo:
+		return fmt.Errorf("input topic %s partition %d ends at offset %d, before the committed %d: it was truncated or created again, and what was lost cannot be told from what was processed; reset the offsets of group %s or use a new AppID: %w",
+			topic, partition, loss.ResetTo, loss.ConsumedTo, w.cfg.AppID, err)
 	case errors.As(err, &loss):
 		w.cfg.Logger.Error("records were deleted before they were read", slog.String("topic", topic),
 			slog.Int64("partition", int64(partition)), slog.Any("error", err))

@@ -175,8 +175,9 @@ func (w *Worker) poll(ctx context.Context, busy bool) kgo.Fetches {
 		ctx, cancel = context.WithTimeout(ctx, time.Millisecond)
 	case w.dirty():
 		ctx, cancel = context.WithDeadline(ctx, w.commits)
-	case w.cfg.MaxIdle > 0 && w.buffered():
-		ctx, cancel = context.WithTimeout(ctx, w.cfg.MaxIdle)
+	case w.buffered():
+		// Records wait for other inputs, which are not waited for for ever.
+		ctx, cancel = context.WithTimeout(ctx, max(w.cfg.MaxIdle, time.Second))
 	}
 	defer cancel()
 	w.poke.arm(cancel)
