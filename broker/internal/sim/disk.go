@@ -46,7 +46,6 @@ type disk struct {
 	endBy  ending
 	ended  ending
 	effect string // the operation that did not happen any more
-	failed bool   // a sync has failed
 }
 
 func newDisk(mem *vfs.Mem, rng *rand.Rand) *disk {
@@ -71,10 +70,7 @@ func (d *disk) reborn() *disk {
 	for _, lock := range d.locks {
 		_ = lock.Close() // as the kernel does
 	}
-	if d.ended == powerLoss || d.failed {
-		// The pages that a failed sync has dropped are still in the cache, and
-		// no process can tell: only a boot of the machine shows what is there.
-		d.ended = powerLoss
+	if d.ended == powerLoss {
 		return newDisk(d.mem.Crash(d.rng), d.rng)
 	}
 	return newDisk(d.mem, d.rng)
@@ -202,9 +198,7 @@ func (f *diskFile) Sync() error {
 	if err := f.disk.change("sync " + f.Name()); err != nil {
 		return err
 	}
-	err := f.File.Sync()
-	f.disk.failed = f.disk.failed || err != nil
-	return err
+	return f.File.Sync()
 }
 
 func (f *diskFile) Truncate(size int64) error {

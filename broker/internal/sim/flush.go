@@ -54,12 +54,17 @@ func (w *World) proceed(i int) {
 	w.trace.add("flush %d ended", i)
 }
 
+// finishFlushes waits for the flushes that are under way.
+func (l *life) finishFlushes() {
+	for len(l.flushes) > 0 {
+		l.world.proceed(0)
+	}
+}
+
 // flushAll flushes until nothing is dirty.
 func (w *World) flushAll() {
 	for l := w.life; ; {
-		for len(l.flushes) > 0 {
-			w.proceed(0)
-		}
+		l.finishFlushes()
 		g, ok := l.dir.Flusher.Begin()
 		if !ok {
 			return

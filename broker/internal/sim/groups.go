@@ -98,9 +98,9 @@ func (w *World) load(at partitionID, p *replica.Partition) (*seat, error) {
 // A worker is a client of one group: a member that commits in its generation,
 // or a simple consumer that commits without one.
 type worker struct {
-	group      string
-	simple     bool
-	offsets    []*offsetModel
+	group   string
+	simple  bool
+	offsets []*offsetModel
 	// instance makes the member a static one: after a recovery it takes its
 	// own place again.
 	instance   *string

@@ -2,12 +2,10 @@ package sim
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"github.com/millrace-io/millrace/broker/internal/datadir"
-	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 )
 
@@ -22,56 +20,14 @@ func (l *life) openDir() (err error) {
 		return err
 	}
 	l.replicas = replica.NewSet(replica.Deps{
-		Broker: self, FS: l.disk, Files: l.dir.Files(), Disk: (*keeper)(l), Now: l.world.clock,
+		Broker: self, FS: l.disk, Files: l.dir.Files(), Disk: replica.OnDisk(l.dir), Now: l.world.clock,
 		ProducerExpiry: sessionTimeout, Logger: slog.New(slog.DiscardHandler), Parallel: 1,
 	})
 	return nil
 }
 
-// keeper lets replicas use the data directory.
-type keeper life
-
-// Place finds a partition's directory. One of another topic is set aside.
-func (k *keeper) Place(topic string, id replica.TopicID, partition int32) (replica.Place, error) {
-	name, own := datadir.LogName(topic, partition), metadata.UUID(id).String()
-	held, err := k.dir.TopicID(name)
-	if err != nil {
-		return replica.Place{}, err
-	}
-	if held != "" && held != own {
-		return replica.Place{}, fmt.Errorf("%s is of topic %s, and the cluster's is %s", name, held, own)
-	}
-	if held == "" {
-		if err := k.dir.SetTopicID(name, own); err != nil {
-			return replica.Place{}, err
-		}
-	}
-	at := k.dir.Partition(topic, partition)
-	return replica.Place{
-		Dir: at.Path, Clean: at.Clean, RecoveryPoint: at.RecoveryPoint, LogStart: at.LogStart, HighWatermark: at.HighWatermark,
-	}, nil
-}
-
-// Dirty queues a partition at the flusher, once it is in its care.
-func (k *keeper) Dirty(p *replica.Partition) {
-	if e := k.entries[p]; e != nil {
-		e.Dirty()
-	}
-}
-
-// Forget takes a partition out of the directory's care.
-func (k *keeper) Forget(p *replica.Partition) {
-	if e := k.entries[p]; e != nil {
-		e.Remove()
-		delete(k.entries, p)
-	}
-}
-
 // checkpoint writes what the next recovery may rely on.
 func (l *life) checkpoint() error {
-	for _, e := range l.entries {
-		e.Changed()
-	}
 	err := l.dir.Checkpoint()
 	if l.world.dead() {
 		return nil
@@ -89,14 +45,27 @@ func (l *life) unlessSick(err error) error {
 	return err
 }
 
+// retain removes what is too old or too much, as the broker does every five
+// minutes. Also a process that dies over it may have removed something.
+func (w *World) retain() error {
+	w.life.dir.Retain(w.now)
+	for _, p := range w.life.care() {
+		m := w.logs[partitionID{p.Topic(), p.Index()}]
+		if p.LogStart() != m.start {
+			w.trace.add("%s: begins at %d", m.name, p.LogStart())
+			if err := m.retained(p.LogStart(), p.HighWatermark()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // stop ends the life in order: logs, data directory, quorum. The next one has
 // nothing to recover.
 func (w *World) stop() error {
 	l := w.life
-	for _, f := range l.flushes { // they come to an end first
-		f.group.End(f.group.Sync())
-	}
-	l.flushes = nil
+	l.finishFlushes()
 	err := l.replicas.Close()
 	err = errors.Join(err, l.dir.Close(err == nil), l.quorum.Close())
 	if w.dead() {

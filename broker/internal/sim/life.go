@@ -43,7 +43,6 @@ type life struct {
 	serving    bool  // the data plane is open
 
 	replicas *replica.Set
-	entries  map[*replica.Partition]*datadir.Entry
 	highest  map[partitionID]int64 // high watermark seen
 	flushes  []*flush
 	seats    map[partitionID]*seat
@@ -58,8 +57,7 @@ type life struct {
 func (w *World) boot() error {
 	w.lives++
 	l := &life{
-		world: w, disk: w.disk, entries: map[*replica.Partition]*datadir.Entry{},
-		highest: map[partitionID]int64{}, seats: map[partitionID]*seat{},
+		world: w, disk: w.disk, highest: map[partitionID]int64{}, seats: map[partitionID]*seat{},
 	}
 	w.life = l
 	if err := l.openDir(); err != nil {
@@ -200,6 +198,12 @@ func (l *life) apply(a quorum.Applied) error {
 	if !l.serving {
 		return nil
 	}
+	for _, topic := range a.Delta.Removed() {
+		l.finishFlushes() // the broker waits for those that run
+		if err := l.replicas.Delete(replica.TopicID(topic.ID)); err != nil {
+			return err
+		}
+	}
 	for _, change := range a.Delta.Topics() {
 		if err := l.place(change.Topic, change.Partitions); err != nil {
 			return err
@@ -216,7 +220,7 @@ func (l *life) place(topic *metadata.Topic, partitions []int32) error {
 		_, known := l.replicas.Partition(topic.Name, index)
 		m := topic.Partitions[index]
 		err := l.replicas.Apply([]replica.Assignment{{
-			Topic: topic.Name, TopicID: replica.TopicID(topic.ID), Partition: index, Config: l.world.plan.replica,
+			Topic: topic.Name, TopicID: replica.TopicID(topic.ID), Partition: index, Config: l.world.plan.config(topic.Name),
 			Leadership: replica.Leadership{
 				Leader: m.Leader, LeaderEpoch: m.LeaderEpoch, PartitionEpoch: m.PartitionEpoch, Replicas: m.Replicas, ISR: m.ISR,
 			},
@@ -226,11 +230,9 @@ func (l *life) place(topic *metadata.Topic, partitions []int32) error {
 		}
 		p, _ := l.replicas.Partition(topic.Name, index)
 		if !known {
-			l.entries[p] = l.dir.Add(p)
 			if err := l.world.checkRecovered(id, p); err != nil {
 				return err
 			}
-			l.entries[p].Dirty() // what was inherited counts once it is flushed
 		}
 		if err := l.coordinate(id, p); err != nil {
 			return err

@@ -2,7 +2,9 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/millrace-io/millrace/internal/record"
 )
@@ -11,10 +13,16 @@ import (
 type logModel struct {
 	name    string
 	entries []appended
-	// kept is the offset below which nothing may ever vanish: it was
-	// acknowledged with acks=all, or lay below a high watermark.
+	// start is where the log begins since retention removed what was before.
+	// A crash may bring that back.
+	start int64
+	// kept is the offset below which nothing may ever vanish but by retention:
+	// it was acknowledged with acks=all, or lay below a high watermark.
 	kept int64
 	why  string // of kept
+	// volatile logs follow the page cache: a loss of power may take anything
+	// that was not flushed, acknowledged or not.
+	volatile bool
 }
 
 // appended is a batch that was handed to the log, in the order in which that
@@ -28,7 +36,7 @@ type appended struct {
 
 func (m *logModel) end() int64 {
 	if len(m.entries) == 0 {
-		return 0
+		return m.start
 	}
 	return m.entries[len(m.entries)-1].last + 1
 }
@@ -69,18 +77,43 @@ func (m *logModel) at(offset int64) *appended {
 	return &m.entries[lo]
 }
 
-// recovered holds a log that was read from start to end against the model, and
-// makes the model what it is.
-func (m *logModel) recovered(batches []record.Batch) error {
+// retained notes where the log begins after retention.
+func (m *logModel) retained(start, hw int64) error {
+	if start < m.start || start > hw {
+		return fmt.Errorf("I2: %s: retention moved the start from %d to %d, under a high watermark of %d", m.name, m.start, start, hw)
+	}
+	m.start = start
+	return nil
+}
+
+// recovered holds a log that was read from its start to its end against the
+// model, and makes the model what it is.
+func (m *logModel) recovered(batches []record.Batch, start, end int64) error {
+	if start > m.start {
+		return fmt.Errorf("I2: %s: the log begins at %d, retention had come to %d", m.name, start, m.start)
+	}
+	first, _ := slices.BinarySearchFunc(m.entries, start, func(e appended, start int64) int { return cmp.Compare(e.base, start) })
 	for i, b := range batches {
-		if i >= len(m.entries) {
-			return fmt.Errorf("I5: %s: %v was never appended: the log has %d batches, the model %d", m.name, b, len(batches), len(m.entries))
+		if first+i >= len(m.entries) {
+			return fmt.Errorf("I5: %s: %v was never appended: the log has %d batches, the model %d", m.name, b, len(batches), len(m.entries)-first)
 		}
-		if err := m.entries[i].check(b); err != nil {
+		if err := m.entries[first+i].check(b); err != nil {
 			return fmt.Errorf("I5: %s: batch %d: %w", m.name, i, err)
 		}
 	}
-	m.entries = m.entries[:len(batches)]
+	m.entries = m.entries[:first+len(batches)]
+	m.start = start
+	if m.end() != end {
+		return fmt.Errorf("I5: %s: the log ends at %d, its last batch at %d", m.name, end, m.end())
+	}
+	return nil
+}
+
+// lasts checks that nothing is gone that had to last.
+func (m *logModel) lasts(powerLoss bool) error {
+	if m.volatile && powerLoss {
+		m.kept = min(m.kept, m.end())
+	}
 	if m.end() < m.kept {
 		return fmt.Errorf("I2: %s: the log ends at %d, what was %s below %d is lost", m.name, m.end(), m.why, m.kept)
 	}

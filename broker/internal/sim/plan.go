@@ -22,7 +22,8 @@ type plan struct {
 	openFiles        int
 	snapshotEntries  int
 	static           map[string]string
-	replica          replica.Config
+	data             replica.Config // of topics
+	offsets          replica.Config // of the coordinators' topic
 	coordinator      coordinator.Options
 
 	faulty       bool
@@ -34,20 +35,25 @@ type plan struct {
 func drawPlan(rng *rand.Rand) plan {
 	oneOf := func(n ...int) int { return n[rng.IntN(len(n))] }
 	members := 0
+	data := replica.Config{
+		Log: commitlog.Config{
+			SegmentBytes:   int64(oneOf(3000, 5000, 20_000, 1<<20)),
+			IndexInterval:  oneOf(1, 200, 4096),
+			RetentionBytes: int64(oneOf(0, 0, 6000, 40_000)),
+		},
+		PageCache: rng.IntN(8) == 0,
+		MinISR:    1,
+	}
+	offsets := data
+	offsets.PageCache, offsets.Log.Compacted, offsets.Log.RetentionBytes = false, false, 0
 	return plan{
-		steps: 300, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
+		steps: 500, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
 		offsetPartitions: int32(1 + rng.IntN(2)),
 		valueBytes:       oneOf(1, 20, 600),
 		openFiles:        oneOf(0, 2, 8),
 		snapshotEntries:  oneOf(3, 10, 1000),
 		static:           map[string]string{},
-		replica: replica.Config{
-			Log: commitlog.Config{
-				SegmentBytes:  int64(oneOf(3000, 5000, 20_000, 1<<20)),
-				IndexInterval: oneOf(1, 200, 4096),
-			},
-			MinISR: 1,
-		},
+		data:             data, offsets: offsets,
 		coordinator: coordinator.Options{
 			ExpiryInterval: sessionTimeout,
 			Group: group.Options{
@@ -60,4 +66,12 @@ func drawPlan(rng *rand.Rand) plan {
 		effectsToEnd: oneOf(20, 200, 1000),
 		syncFailure:  oneOf(2, 5, 1000),
 	}
+}
+
+// config is a topic's configuration.
+func (p *plan) config(topic string) replica.Config {
+	if topic == offsetsTopic {
+		return p.offsets
+	}
+	return p.data
 }

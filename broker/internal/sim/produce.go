@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/wait"
@@ -18,14 +19,14 @@ const inFlight = 5
 // again, in order, what was not acknowledged; the other sends once with acks=1
 // and hopes.
 type producer struct {
-	id    int64 // -1 for one without idempotence
-	lanes map[partitionID]*lane
+	id int64 // -1 for one without idempotence
 }
 
 // A lane is what one producer has under way to one partition.
 type lane struct {
 	producer *producer
 	at       partitionID
+	epoch    int16   // of the producer
 	sequence int32   // of the next new batch
 	queue    []*sent // not acknowledged, in order
 	resend   int     // queue[resend:] is to be sent, again or for the first time
@@ -50,19 +51,25 @@ func (w *World) produce(l *lane) error {
 		l.queue = append(l.queue, w.newBatch(l))
 	}
 	s := l.queue[l.resend]
+	l.resend++ // before the acknowledgement, which may come at once
 	ok, err := w.transmit(l, s)
-	if ok {
-		l.resend++
+	if !ok {
+		l.resend--
 	}
 	return err
 }
 
-// again sends a batch a second time, as a client does whose reply was lost.
+// again sends a batch a second time, as a client does whose reply was lost. It
+// does not wait until retention has removed the batch: the broker may then have
+// forgotten it (KIP-360).
 func (w *World) again(l *lane) error {
 	if len(l.recent) == 0 || l.producer.id < 0 || l.resend < len(l.queue) {
 		return nil
 	}
 	s := l.recent[w.steps.IntN(len(l.recent))]
+	if e := w.logs[l.at].find(s.batch); e == nil || e.base < w.logs[l.at].start {
+		return nil
+	}
 	_, err := w.transmit(l, s)
 	return err
 }
@@ -70,7 +77,7 @@ func (w *World) again(l *lane) error {
 func (w *World) newBatch(l *lane) *sent {
 	var b record.Builder
 	if l.producer.id >= 0 {
-		b.SetProducer(l.producer.id, 0, l.sequence)
+		b.SetProducer(l.producer.id, l.epoch, l.sequence)
 	}
 	n := 1 + w.steps.IntN(4)
 	for range n {
@@ -116,13 +123,13 @@ func (w *World) transmit(l *lane, s *sent) (bool, error) {
 	}
 	if original == nil {
 		original = &m.entries[len(m.entries)-1]
-		l.remember(s)
 	} else if !res.Duplicate {
 		return false, fmt.Errorf("anomaly 5: %v: %v was appended twice, at %d and at %d", l, s.batch, original.base, res.BaseOffset)
 	}
 	if res.BaseOffset != original.base || res.LastOffset != original.last {
 		return false, fmt.Errorf("I13: %v: %v was appended at %d, the reply says %d", l, s.batch, original.base, res.BaseOffset)
 	}
+	l.remember(s)
 	if acks == 1 {
 		l.done(s)
 		return true, nil
@@ -155,6 +162,9 @@ func (w *World) acknowledged(l *lane, s *sent, p *replica.Partition, res replica
 // remember keeps the batches that the broker must be able to tell from new
 // ones.
 func (l *lane) remember(s *sent) {
+	if slices.Contains(l.recent, s) {
+		return
+	}
 	l.recent = append(l.recent, s)
 	if len(l.recent) > inFlight {
 		l.recent = l.recent[1:]
@@ -174,18 +184,24 @@ func (l *lane) done(s *sent) {
 // reconnect is what a client does after the broker was gone: what was not
 // acknowledged is sent again from the first on. What was lost of the recent
 // batches is no retry any more.
-func (l *lane) reconnect(m *logModel) {
-	l.resend = 0
-	if l.producer.id < 0 {
+func (l *lane) reconnect(m *logModel, outage bool) {
+	defer func() { l.resend = 0 }()
+	switch {
+	case l.producer.id < 0:
 		l.queue, l.recent = nil, nil // sent again, it would stand twice
+	case m.volatile && outage:
+		// What was acknowledged may be gone, and with it the sequence that the
+		// broker expects: the client goes on in a new epoch (KIP-360).
+		l.queue, l.recent = nil, nil
+		l.epoch++
+		l.sequence = 0
 	}
-	kept := l.recent[:0]
-	for _, s := range l.recent {
-		if m.find(s.batch) != nil {
-			kept = append(kept, s)
+	for _, s := range slices.Clone(l.queue) {
+		if e := m.find(s.batch); e != nil && e.base < m.start {
+			l.done(s) // so old that it was removed: it was committed for certain
 		}
 	}
-	l.recent = kept
+	l.recent = slices.DeleteFunc(l.recent, func(s *sent) bool { return m.find(s.batch) == nil })
 }
 
 // find returns where a producer's batch stands in the log, if it does.

@@ -3,6 +3,8 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/millrace-io/millrace/broker/internal/controller"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
@@ -11,26 +13,41 @@ import (
 // topicModel is what is known of a topic.
 type topicModel struct {
 	partitions int32
-	// acked is set once its creation was acknowledged.
-	acked bool
-	id    metadata.UUID
+	state      topicState
+	id         metadata.UUID
 }
 
-// createTopic creates the next topic: the coordinators' first.
+// topicState is what clients know of a topic.
+type topicState uint8
+
+const (
+	// wanted: its creation was sent, and no reply has come.
+	wanted topicState = iota
+	created
+	// unwanted: its deletion was sent, and no reply has come.
+	unwanted
+)
+
+// created reports whether a topic is there for certain.
+func (w *World) created(name string) bool {
+	t := w.topics[name]
+	return t != nil && t.state == created
+}
+
+// createTopic creates a topic: the coordinators' first, then others, also
+// under the names of some that were deleted.
 func (w *World) createTopic() error {
 	name, partitions := offsetsTopic, w.plan.offsetPartitions
-	if len(w.topics) > 0 {
-		name, partitions = fmt.Sprintf("t%d", len(w.topics)), 1+w.steps.Int32N(2)
-	}
-	if t := w.topics[offsetsTopic]; t != nil && !t.acked {
-		name = offsetsTopic // a life ended in its creation
-	} else if len(w.topics) > w.plan.topics {
-		return nil
+	if w.created(name) {
+		name, partitions = fmt.Sprintf("t%d", 1+w.steps.IntN(w.plan.topics)), 1+w.steps.Int32N(2)
 	}
 	t := w.topics[name]
-	if t == nil {
+	switch {
+	case t == nil:
 		t = &topicModel{partitions: partitions}
 		w.topics[name] = t
+	case t.state != wanted:
+		return nil
 	}
 	var result controller.TopicResult
 	err := w.life.propose(func(s controller.State) ([]metadata.Record, error) {
@@ -38,52 +55,96 @@ func (w *World) createTopic() error {
 		result = results[0]
 		return records, nil
 	})
-	switch {
-	case w.dead():
-		return nil
-	case errors.Is(err, errBroken):
-		w.disk.die(powerLoss, "the metadata log failed")
-		return nil
-	case err != nil:
-		return err
-	case result.Err != nil:
+	if err != nil || w.dead() {
+		return w.metadataFailed(err)
+	}
+	if result.Err != nil {
 		return fmt.Errorf("topic %s cannot be created: %w", name, result.Err)
 	}
-	t.acked, t.id = true, result.ID
 	w.trace.add("topic %s created", name)
-	w.addLanes(name, t)
+	w.welcome(name, result.ID)
 	return nil
 }
 
-// addLanes lets the producers write to a new topic.
-func (w *World) addLanes(name string, t *topicModel) {
+// deleteTopic deletes a topic with all that is in it.
+func (w *World) deleteTopic() error {
+	name := fmt.Sprintf("t%d", 1+w.steps.IntN(w.plan.topics))
+	t := w.topics[name]
+	if t == nil || t.state == wanted {
+		return nil
+	}
+	t.state = unwanted
+	var result controller.DeleteResult
+	err := w.life.propose(func(s controller.State) ([]metadata.Record, error) {
+		records, results := s.DeleteTopics([]controller.TopicRef{{Name: name}})
+		result = results[0]
+		return records, nil
+	})
+	if err != nil || w.dead() {
+		return w.metadataFailed(err)
+	}
+	if result.Err != nil {
+		return fmt.Errorf("topic %s cannot be deleted: %w", name, result.Err)
+	}
+	w.trace.add("topic %s deleted", name)
+	w.farewell(name)
+	return nil
+}
+
+// metadataFailed ends the process: without its metadata log it must not go on.
+func (w *World) metadataFailed(err error) error {
+	if errors.Is(err, errBroken) {
+		w.disk.die(w.drawEnding(), "the metadata log failed")
+	}
+	if w.dead() {
+		return nil
+	}
+	return err
+}
+
+// welcome lets the producers write to a topic that is there.
+func (w *World) welcome(name string, id metadata.UUID) {
+	t := w.topics[name]
+	t.state, t.id = created, id
 	if name == offsetsTopic {
 		return
 	}
 	for index := range t.partitions {
-		id := partitionID{name, index}
+		at := partitionID{name, index}
 		for _, p := range w.producers {
-			if p.lanes[id] == nil {
-				p.lanes[id] = &lane{producer: p, at: id}
-				w.lanes = append(w.lanes, p.lanes[id])
-			}
+			w.lanes = append(w.lanes, &lane{producer: p, at: at})
 		}
 	}
 }
 
+// farewell forgets a topic that is gone.
+func (w *World) farewell(name string) {
+	delete(w.topics, name)
+	w.lanes = slices.DeleteFunc(w.lanes, func(l *lane) bool { return l.at.topic == name })
+	maps.DeleteFunc(w.logs, func(id partitionID, _ *logModel) bool { return id.topic == name })
+	maps.DeleteFunc(w.life.highest, func(id partitionID, _ int64) bool { return id.topic == name })
+}
+
 // checkTopics holds the metadata that a life finds against what was
-// acknowledged.
+// acknowledged. What was sent without a reply may have happened or not.
 func (w *World) checkTopics(image *metadata.Image) error {
-	for name, t := range w.topics {
+	for _, name := range slices.Sorted(maps.Keys(w.topics)) {
+		t := w.topics[name]
 		found, ok := image.Topic(name)
 		switch {
-		case !ok && t.acked:
+		case t.state == created && !ok:
 			return fmt.Errorf("lost metadata: topic %s was created and is gone", name)
-		case ok && t.acked && found.ID != t.id:
+		case t.state != wanted && ok && found.ID != t.id:
 			return fmt.Errorf("lost metadata: topic %s has id %v and was created with %v", name, found.ID, t.id)
-		case ok && !t.acked:
-			t.acked, t.id = true, found.ID // its reply was lost
-			w.addLanes(name, t)
+		case t.state == unwanted && !ok:
+			w.farewell(name)
+		case t.state == wanted && ok:
+			w.welcome(name, found.ID)
+		}
+	}
+	for topic := range image.Topics() {
+		if w.topics[topic.Name] == nil {
+			return fmt.Errorf("lost metadata: topic %s was deleted and is back", topic.Name)
 		}
 	}
 	return nil

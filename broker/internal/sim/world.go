@@ -35,9 +35,9 @@ type World struct {
 	producers []*producer
 	workers   []*worker
 
-	values   int   // produced so far, all different
-	failed   error // found in a callback
-	nextName int
+	values int   // produced so far, all different
+	failed error // found in a callback
+	outage bool  // the power was lost since the last life that came up
 
 	// What came of the run.
 	lives, stops, powerLosses, acks, commits int
@@ -80,7 +80,7 @@ func newWorld(seed uint64) *World {
 	w := &World{
 		seed: seed, steps: stream(1), faults: stream(2), ids: stream(3), trace: newTrace(),
 		now:    time.UnixMilli(1_700_000_000_000),
-		topics: map[string]*topicModel{}, logs: map[partitionID]*logModel{},
+		topics: map[string]*topicModel{}, logs: map[partitionID]*logModel{}, outage: true,
 	}
 	w.plan = drawPlan(stream(4))
 	w.disk = newDisk(vfs.NewMem(), stream(5))
@@ -89,7 +89,7 @@ func newWorld(seed uint64) *World {
 		if i%4 == 3 {
 			id = -1 // acks=1, no idempotence
 		}
-		w.producers = append(w.producers, &producer{id: id, lanes: map[partitionID]*lane{}})
+		w.producers = append(w.producers, &producer{id: id})
 	}
 	for i := range w.plan.workers {
 		k := &worker{group: fmt.Sprintf("group-%d", i), simple: i%2 == 0, instance: new("only")}
@@ -156,7 +156,7 @@ func (w *World) step() error {
 	case err != nil:
 		return err
 	case w.life.sick && w.faults.IntN(4) == 0:
-		w.disk.die(powerLoss, "the disk failed")
+		w.disk.die(w.drawEnding(), "the disk failed")
 		return w.start()
 	case w.plan.faulty && w.faults.IntN(w.plan.stepsToEnd) == 0:
 		w.disk.die(w.drawEnding(), "between two steps")
@@ -171,6 +171,7 @@ func (w *World) start() error {
 		if w.life != nil {
 			dead := w.disk
 			w.disk = dead.reborn()
+			w.outage = w.outage || dead.ended == powerLoss
 			w.trace.add("%v: %s", dead.ended, dead.effect)
 			if dead.ended == powerLoss {
 				w.powerLosses++
@@ -181,7 +182,7 @@ func (w *World) start() error {
 		}
 		err := w.boot()
 		if errors.Is(err, errBroken) {
-			w.disk.die(powerLoss, "the disk failed at the start")
+			w.disk.die(w.drawEnding(), "the disk failed at the start")
 		}
 		if w.dead() {
 			continue
@@ -191,8 +192,9 @@ func (w *World) start() error {
 			return err
 		}
 		for _, l := range w.lanes {
-			l.reconnect(w.logs[l.at])
+			l.reconnect(w.logs[l.at], w.outage)
 		}
+		w.outage = false
 		return w.watch()
 	}
 }
@@ -217,7 +219,7 @@ func (w *World) drawEnding() ending {
 // act draws what happens in a step.
 func (w *World) act() error {
 	switch r := w.steps.IntN(100); {
-	case len(w.topics) == 0 || r < 2:
+	case !w.created(offsetsTopic) || r < 2:
 		return w.createTopic()
 	case r < 40 && len(w.lanes) > 0:
 		return w.produce(w.lanes[w.steps.IntN(len(w.lanes))])
@@ -230,13 +232,23 @@ func (w *World) act() error {
 		return w.consume(w.lanes[w.steps.IntN(len(w.lanes))].at)
 	case r < 95 && len(w.workers) > 0:
 		return w.work(w.workers[w.steps.IntN(len(w.workers))])
-	case r < 97:
+	case r < 96:
 		return w.life.checkpoint()
+	case r < 97:
+		return w.retain()
 	case r < 98:
-		return w.stop()
+		return w.administer()
 	default:
 		return w.ticks()
 	}
+}
+
+// administer does what an operator does now and then.
+func (w *World) administer() error {
+	if w.steps.IntN(2) == 0 {
+		return w.stop()
+	}
+	return w.deleteTopic()
 }
 
 // ticks does what has fallen due at the coordinators.
@@ -286,7 +298,7 @@ func (w *World) heal() error {
 func (w *World) checkRecovered(id partitionID, p *replica.Partition) error {
 	m := w.logs[id]
 	if m == nil {
-		m = &logModel{name: id.String()}
+		m = &logModel{name: id.String(), volatile: w.plan.config(id.topic).PageCache}
 		w.logs[id] = m
 	}
 	var batches []record.Batch
@@ -297,7 +309,7 @@ func (w *World) checkRecovered(id partitionID, p *replica.Partition) error {
 		return fmt.Errorf("I5: %v: the log cannot be read after its recovery: %w", id, err)
 	}
 	w.trace.add("%v: recovered, %d batches, end %d, appended %d, to keep %d", id, len(batches), p.LogEnd(), m.end(), m.kept)
-	return m.recovered(batches)
+	return cmp.Or(m.recovered(batches, p.LogStart(), p.LogEnd()), m.lasts(w.outage))
 }
 
 func comparePartitions(a, b partitionID) int {
