@@ -186,8 +186,10 @@ func rows(t *testing.T, path string) []row {
 
 // A file goes through a topic into a file; both connectors survive a restart
 // of the worker, nothing is lost, and after a clean stop nothing is repeated.
-func TestFileToTopicToFile(t *testing.T) {
-	profile, dir := fake(t), t.TempDir()
+func TestFileToTopicToFile(t *testing.T) { fileToTopicToFile(t, fake(t)) }
+
+func fileToTopicToFile(t *testing.T, profile cluster.Profile) {
+	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.log"), filepath.Join(dir, "out.jsonl")
 	appendFile(t, in, lines(0, 2500))
 	w, stop := start(t, worker.Config{Cluster: profile})
@@ -241,8 +243,10 @@ func lag(t *testing.T, admin *kadm.Client, group, topic string) int64 {
 }
 
 // What stands in the topics is what Kafka Connect writes.
-func TestStoredFormats(t *testing.T) {
-	profile, dir := fake(t), t.TempDir()
+func TestStoredFormats(t *testing.T) { storedFormats(t, fake(t)) }
+
+func storedFormats(t *testing.T, profile cluster.Profile) {
+	dir := t.TempDir()
 	in := filepath.Join(dir, "in.log")
 	appendFile(t, in, lines(0, 3))
 	w, stop := start(t, worker.Config{Cluster: profile})
