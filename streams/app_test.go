@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -339,6 +341,78 @@ func TestAppWritesDeadLetters(t *testing.T) {
 	for _, d := range dead {
 		if len(d.Headers) < 7 || d.Headers[0].Key != "__streams.errors.exception" {
 			t.Errorf("dead letter %q has headers %v", d.Value, d.Headers)
+		}
+	}
+}
+
+// Stream time survives a restart: a window that was closed before it does not
+// open again after it.
+func TestAppKeepsStreamTimeOverARestart(t *testing.T) {
+	k := startKafka(t)
+	k.create(1, "in", "out")
+	dir := t.TempDir()
+	at := func(seconds int64) *kgo.Record {
+		r := record("in", "a", "v")
+		r.Timestamp = sec(seconds)
+		return r
+	}
+	registry := prometheus.NewRegistry()
+	session := func(records ...*kgo.Record) *running {
+		b := streams.NewBuilder()
+		with := streams.With(streams.WindowedKey(serde.String(), 10*time.Second), serde.Int64())
+		streams.CountWindowed(streams.Stream(b, "in", text).GroupByKey(), streams.Tumbling(10*time.Second), "n").ToStream().To("out", with)
+		cfg := k.config("windows", dir)
+		registry = prometheus.NewRegistry()
+		cfg.Metrics = registry
+		r := run(t, b, cfg)
+		k.produce(records...)
+		r.settle()
+		r.end()
+		return r
+	}
+	session(at(5), at(25))
+	r := session(at(6), at(26))
+	if n := len(k.read("out")); n != 3 {
+		t.Errorf("%d updates, want 3: the window [0,10) had closed before the restart", n)
+	}
+	if n := r.app.Counters()["n"]; n.Late != 1 || n.MaxLateness != 15*time.Second {
+		t.Errorf("%d late by up to %v, want 1 by 15s", n.Late, n.MaxLateness)
+	}
+	want := `
+# HELP millrace_streams_dropped_total Records that did not become a result, by node and reason.
+# TYPE millrace_streams_dropped_total counter
+millrace_streams_dropped_total{app="windows",node="n",reason="late"} 1
+# HELP millrace_streams_processed_total Records processed, by subtopology.
+# TYPE millrace_streams_processed_total counter
+millrace_streams_processed_total{app="windows",subtopology="0"} 2
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "millrace_streams_dropped_total", "millrace_streams_processed_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReplayKeepsWindowedChangelogsForEver(t *testing.T) {
+	for _, c := range []struct {
+		replay bool
+		want   string
+	}{{false, "86410000"}, {true, "-1"}} {
+		k := startKafka(t)
+		k.create(1, "in")
+		b := streams.NewBuilder()
+		streams.CountWindowed(streams.Stream(b, "in", text).GroupByKey(), streams.Tumbling(10*time.Second), "n")
+		cfg := k.config("windows", t.TempDir())
+		cfg.Replay = c.replay
+		r := run(t, b, cfg)
+		r.ready()
+		r.end()
+		configs, err := k.admin.DescribeTopicConfigs(t.Context(), "windows-n-changelog")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kv := range configs[0].Configs {
+			if kv.Key == "retention.ms" && kv.MaybeValue() != c.want {
+				t.Errorf("replay %t: retention.ms = %s, want %s", c.replay, kv.MaybeValue(), c.want)
+			}
 		}
 	}
 }
