@@ -156,6 +156,14 @@ func TestNextCutsBatchesOffOneByOne(t *testing.T) {
 	}
 }
 
+// A partition's records are one batch (B5): what is left over tells.
+func TestB5SecondBatchIsLeftOver(t *testing.T) {
+	one := build(t, record.None, sample()...)
+	if _, rest, err := record.Next(slices.Concat(one, one)); err != nil || len(rest) != len(one) {
+		t.Errorf("%d bytes are left over, %v", len(rest), err)
+	}
+}
+
 func TestNoBatchOfNothing(t *testing.T) {
 	var bl record.Builder
 	if _, err := bl.Build(); !errors.Is(err, record.ErrEmpty) {
