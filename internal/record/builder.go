@@ -154,31 +154,27 @@ func (bl *Builder) writeHeader(b Batch) {
 
 // compress packs the records behind room for a header.
 func (bl *Builder) compress(records []byte) ([]byte, error) {
-	bl.packed = append(bl.packed[:0], make([]byte, HeaderSize)...)
-	switch bl.codec {
-	case Snappy:
-		// One raw block: every reader of the format takes it, and clients in
-		// Go send it so.
-		bl.packed = append(bl.packed, snappy.Encode(nil, records)...)
-		return bl.packed, nil
-	case Zstd:
-		enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(maxZstdWindow))
-		if err != nil {
-			return nil, err
-		}
-		bl.packed = enc.EncodeAll(records, bl.packed)
-		return bl.packed, enc.Close()
-	}
-	buf := bytes.NewBuffer(bl.packed)
+	buf := bytes.NewBuffer(append(bl.packed[:0], make([]byte, HeaderSize)...))
 	var err error
 	switch bl.codec {
 	case Gzip:
 		err = writeAll(gzip.NewWriter(buf), records)
+	case Snappy:
+		// One raw block: every reader of the format takes it, and clients in
+		// Go send it so.
+		_, err = buf.Write(snappy.Encode(nil, records))
 	case LZ4:
 		w := lz4.NewWriter(buf)
 		if err = w.Apply(lz4.BlockSizeOption(lz4.Block64Kb)); err == nil {
 			err = writeAll(w, records)
 		}
+	case Zstd:
+		var w *zstd.Encoder
+		if w, err = zstd.NewWriter(buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(maxZstdWindow)); err == nil {
+			err = writeAll(w, records)
+		}
+	case None:
+		_, err = buf.Write(records)
 	default:
 		err = fmt.Errorf("%w: %d", ErrCodec, bl.codec)
 	}

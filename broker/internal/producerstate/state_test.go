@@ -3,6 +3,7 @@ package producerstate_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -162,10 +163,7 @@ func TestRollbackRestoresTheState(t *testing.T) {
 		p := &partition{state: producerstate.New(time.Hour), now: start}
 		sequences := map[int64]int32{}
 		drain := func(label string) map[int64]int32 {
-			after := map[int64]int32{}
-			for id, s := range sequences {
-				after[id] = s
-			}
+			after := maps.Clone(sequences)
 			for range rapid.IntRange(0, 12).Draw(t, label) {
 				id := rapid.Int64Range(1, 4).Draw(t, "id")
 				if _, err := p.append(batch(t, id, 0, after[id], 2)); err != nil {

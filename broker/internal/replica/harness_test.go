@@ -99,13 +99,7 @@ func (w *world) flush() bool {
 	return len(dirty) > 0
 }
 
-// checkpoint stores what the data directory would.
-func (w *world) checkpoint(t fatal, clean bool) {
-	for p := range w.set.All() {
-		w.checkpointOne(t, p, clean)
-	}
-}
-
+// checkpointOne stores what the data directory would.
 func (w *world) checkpointOne(t fatal, p *replica.Partition, clean bool) {
 	t.Helper()
 	recovery, first, hw, err := p.Checkpoint()
@@ -226,8 +220,6 @@ func waits(need int64, add func(*wait.Waiter)) (*wait.Waiter, *int, bool) {
 	add(w)
 	return w, woken, w.Arm()
 }
-
-var errDisk = errors.New("the disk is on fire")
 
 var _ replica.Disk = (*world)(nil)
 

@@ -104,12 +104,11 @@ func TestWakesAsTheModelSays(t *testing.T) {
 			queues[i].Open(1, 0, 0)
 		}
 		type want struct {
-			bytes     int64 // 0: a produce
-			offsets   [3]int64
-			from      [3]int64
-			fired     int
-			w         *wait.Waiter
-			cancelled bool
+			bytes   int64 // 0: a produce
+			offsets [3]int64
+			from    [3]int64
+			fired   int
+			w       *wait.Waiter
 		}
 		var live []*want
 		satisfied := func(x *want) bool {

@@ -53,7 +53,7 @@ func (w *Waiter) Begin(need int64) {
 // not called.
 func (w *Waiter) Arm() bool {
 	w.phase.Store(armed)
-	return !(w.missing.Load() <= 0 && w.phase.CompareAndSwap(armed, cancelled))
+	return w.missing.Load() > 0 || !w.phase.CompareAndSwap(armed, cancelled)
 }
 
 // Cancel ends the wait before its time. It returns false if the waiter has
