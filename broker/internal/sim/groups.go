@@ -76,11 +76,20 @@ func (w *World) appendTurn(s *seat, t *group.Turn) (bool, error) {
 	w.trace.add("%v: %d records at %d: %v", s.at, len(t.Records), res.BaseOffset, err)
 	if err != nil {
 		m.undo()
-		w.life.sick = true
-		return false, nil
+		return false, w.reload(s, err)
 	}
 	s.last = res
 	return true, nil
+}
+
+// reload drops a shard that knows more than its log, with all that waits in
+// it, and makes another out of the log.
+func (w *World) reload(s *seat, err error) error {
+	delete(w.life.seats, s.at)
+	if err := w.refused(s.at.String(), s.log, err); err != nil || w.life.sick {
+		return err
+	}
+	return w.life.coordinate(s.at, s.log)
 }
 
 // load makes a shard out of its log, to the end and not only to the high
@@ -106,7 +115,7 @@ type worker struct {
 	instance   *string
 	memberID   string
 	generation int32
-	joining    *life // the life in which a join is under way
+	joining    *seat // where a join is under way
 	// agreed is set once the group's generation with this member in it was
 	// shown to it: no recovery may forget that.
 	agreed bool
@@ -123,7 +132,7 @@ func (w *World) work(k *worker) error {
 	case r < 3:
 		return w.fetchOffset(s, o)
 	case !k.simple && !k.agreed:
-		if k.joining == w.life {
+		if k.joining == s {
 			return nil
 		}
 		return w.joinGroup(s, k)
@@ -169,7 +178,7 @@ func (w *World) fetchOffset(s *seat, o *offsetModel) error {
 // joinGroup makes the worker the only member of its group, which it is when
 // its assignment is settled.
 func (w *World) joinGroup(s *seat, k *worker) error {
-	k.joining = w.life
+	k.joining = s
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version, req.Group, req.InstanceID, req.ProtocolType = 8, k.group, k.instance, "consumer"
 	req.SessionTimeoutMillis = int32(sessionTimeout.Milliseconds() / 2)

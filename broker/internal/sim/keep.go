@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/datadir"
 	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/internal/vfs"
 )
 
 // openDir takes the data directory into use.
@@ -36,9 +37,12 @@ func (l *life) checkpoint() error {
 	return l.unlessSick(err)
 }
 
-// unlessSick forgives an error of a disk that is known to have failed.
+// unlessSick forgives an error of a disk that is full or known to have failed.
 func (l *life) unlessSick(err error) error {
-	if err != nil && (l.sick || errors.Is(err, errBroken)) {
+	switch {
+	case err == nil, l.sick, vfs.IsNoSpace(err):
+		return nil
+	case errors.Is(err, errBroken):
 		l.sick = true
 		return nil
 	}

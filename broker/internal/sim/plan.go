@@ -30,6 +30,7 @@ type plan struct {
 	stepsToEnd   int // a life ends between two steps, once in so many
 	effectsToEnd int // or at one of so many effects on the disk
 	syncFailure  int // a sync fails in one life of so many
+	fullDisk     int // the disk is full once in so many steps
 }
 
 func drawPlan(rng *rand.Rand) plan {
@@ -45,7 +46,7 @@ func drawPlan(rng *rand.Rand) plan {
 		MinISR:    1,
 	}
 	offsets := data
-	offsets.PageCache, offsets.Log.Compacted, offsets.Log.RetentionBytes = false, false, 0
+	offsets.PageCache, offsets.Log.Compacted = false, true
 	return plan{
 		steps: 500, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
 		offsetPartitions: int32(1 + rng.IntN(2)),
@@ -65,6 +66,7 @@ func drawPlan(rng *rand.Rand) plan {
 		stepsToEnd:   oneOf(20, 100, 1000),
 		effectsToEnd: oneOf(20, 200, 1000),
 		syncFailure:  oneOf(2, 5, 1000),
+		fullDisk:     oneOf(50, 200, 1_000_000),
 	}
 }
 

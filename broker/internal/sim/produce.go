@@ -119,7 +119,7 @@ func (w *World) transmit(l *lane, s *sent) (bool, error) {
 		if original == nil {
 			m.undo()
 		}
-		return false, w.refused(l, err)
+		return false, w.refused(l.String(), p, err)
 	}
 	if original == nil {
 		original = &m.entries[len(m.entries)-1]
@@ -140,12 +140,16 @@ func (w *World) transmit(l *lane, s *sent) (bool, error) {
 
 // refused judges an error of an append: only the disk may refuse what a client
 // sends in order.
-func (w *World) refused(l *lane, err error) error {
-	if errors.Is(err, replica.ErrStorage) {
+func (w *World) refused(who string, p *replica.Partition, err error) error {
+	w.refusals++
+	switch {
+	case p.Log().Err() != nil:
 		w.life.sick = true
 		return nil
+	case errors.Is(err, replica.ErrStorage):
+		return nil // a full disk: the write was cut off again
 	}
-	return fmt.Errorf("I13: %v: refused though sent in order: %w", l, err)
+	return fmt.Errorf("I13: %s: refused though sent in order: %w", who, err)
 }
 
 // acknowledged is the arrival of the reply.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/controller"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/internal/vfs"
 )
 
 // topicModel is what is known of a topic.
@@ -93,7 +94,7 @@ func (w *World) deleteTopic() error {
 
 // metadataFailed ends the process: without its metadata log it must not go on.
 func (w *World) metadataFailed(err error) error {
-	if errors.Is(err, errBroken) {
+	if errors.Is(err, errBroken) || vfs.IsNoSpace(err) {
 		w.disk.die(w.drawEnding(), "the metadata log failed")
 	}
 	if w.dead() {

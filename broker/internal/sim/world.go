@@ -40,7 +40,7 @@ type World struct {
 	outage bool  // the power was lost since the last life that came up
 
 	// What came of the run.
-	lives, stops, powerLosses, acks, commits int
+	lives, stops, powerLosses, refusals, acks, commits int
 }
 
 // Failure is what a run has found.
@@ -59,7 +59,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Outcome counts what a run has done, so that a test can tell that it did
 // something.
 type Outcome struct {
-	Lives, Stops, PowerLosses, Acks, Commits, Events int
+	Lives, Stops, PowerLosses, Refusals, Acks, Commits, Events int
 	// Hash is of all events: equal for equal seeds.
 	Hash uint64
 }
@@ -68,7 +68,7 @@ type Outcome struct {
 func Play(seed uint64) (Outcome, error) {
 	w := newWorld(seed)
 	err := w.run()
-	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.acks, w.commits, w.trace.count, w.trace.hash.Sum64()}
+	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.refusals, w.acks, w.commits, w.trace.count, w.trace.hash.Sum64()}
 	if err != nil {
 		return outcome, &Failure{Seed: seed, Err: err, Last: w.trace.String()}
 	}
@@ -148,6 +148,11 @@ func (w *World) step() error {
 	if !w.dead() && err == nil {
 		err = cmp.Or(w.failed, w.watch())
 	}
+	if w.plan.faulty && w.faults.IntN(w.plan.fullDisk) == 0 {
+		w.disk.LimitSpace(w.faults.Int64N(5000)) // it is full in a moment
+	} else if w.faults.IntN(10) == 0 {
+		w.disk.LimitSpace(-1) // there is room again
+	}
 	switch {
 	case w.failed != nil:
 		return w.failed
@@ -181,7 +186,7 @@ func (w *World) start() error {
 			w.breakDisk()
 		}
 		err := w.boot()
-		if errors.Is(err, errBroken) {
+		if errors.Is(err, errBroken) || vfs.IsNoSpace(err) {
 			w.disk.die(w.drawEnding(), "the disk failed at the start")
 		}
 		if w.dead() {
