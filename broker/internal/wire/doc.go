@@ -29,7 +29,8 @@
 // are appended piece by piece, so that a payload may come from a file between
 // two pieces ([FetchResponse]).
 //
-// Everything else is kmsg's ([DecodeInto], [AppendResponse]). The hand-written
+// Everything else is kmsg's, after its lengths and counts were held against
+// the frame (shape.go) ([DecodeInto], [AppendResponse]). The hand-written
 // half is compared with kmsg in both directions, at every version, by the fuzz
 // tests.
 //

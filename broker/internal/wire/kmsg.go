@@ -7,9 +7,13 @@ import (
 )
 
 // DecodeInto reads the body of a request that has no decoder of its own. The
-// caller has checked that the version is one the broker serves. What it reads
+// caller has checked that the version is one the broker serves. The body is
+// walked first, so what kmsg does is bounded by the body's length. What it reads
 // aliases the body only in fields of bytes.
 func DecodeInto(req kmsg.Request, h Header, body []byte) error {
+	if err := checkShape(h, body); err != nil {
+		return err
+	}
 	req.SetVersion(h.Version)
 	if err := req.ReadFrom(body); err != nil {
 		return fmt.Errorf("%w: %w", &MalformedError{Key: h.Key, Version: h.Version, Offset: len(body), What: faultShort}, err)

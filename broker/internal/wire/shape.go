@@ -1,0 +1,144 @@
+package wire
+
+import "strings"
+
+// kmsg believes the number of tagged fields that a flexible request claims:
+// nine bytes keep it busy for a hundred seconds. So what it is to decode is
+// walked here first, by the shape of the request, and every length and count
+// is held against the bytes that are there.
+//
+// A shape lists the fields in order, apart by spaces:
+//
+//	1 2 4 8   a field of that many bytes
+//	u         a uuid
+//	s b       a string, bytes; both may be null
+//	[ ... ]   an array, which may be null
+//	~         tagged fields
+//
+// A field that not all flexible versions have carries their range: "s:8+" from
+// v8 on, "s:-7" up to v7.
+var shapes = map[int16]string{
+	2:  "4 1 [ s [ 4 4 8 ~ ] ~ ] 4:10+ ~",                                          // ListOffsets
+	3:  "[ u:10+ s ~ ] 1 1:-10 1 ~",                                                // Metadata
+	8:  "s 4 s s [ s:-9 u:10+ [ 4 8 4 s ~ ] ~ ] ~",                                 // OffsetCommit
+	9:  "s:-7 [:-7 s [ 4 ] ~ ] [:8+ s s:9+ 4:9+ [ s:-9 u:10+ [ 4 ] ~ ] ~ ] 1:7+ ~", // OffsetFetch
+	10: "s:-3 1 [:4+ s ] ~",                                                        // FindCoordinator
+	11: "s 4 4 s s s [ s b ~ ] s:8+ ~",                                             // JoinGroup
+	12: "s 4 s s ~",                                                                // Heartbeat
+	13: "s [ s s s:5+ ~ ] ~",                                                       // LeaveGroup
+	14: "s 4 s s s:5+ s:5+ [ s b ~ ] ~",                                            // SyncGroup
+	15: "[ s ] 1 ~",                                                                // DescribeGroups
+	16: "[:4+ s ] [:5+ s ] ~",                                                      // ListGroups
+	18: "s s s:5+ 4:5+ ~",                                                          // ApiVersions
+	19: "[ s 4 2 [ 4 [ 4 ] ~ ] [ s s ~ ] ~ ] 4 1 ~",                                // CreateTopics
+	20: "[:-5 s ] [:6+ s u ~ ] 4 ~",                                                // DeleteTopics
+	21: "[ s [ 4 8 ~ ] ~ ] 4 ~",                                                    // DeleteRecords
+	22: "s 4 8:3+ 2:3+ ~",                                                          // InitProducerId
+	23: "4 [ s [ 4 4 4 ~ ] ~ ] ~",                                                  // OffsetForLeaderEpoch
+	32: "[ 1 s [ s ] ~ ] 1 1 ~",                                                    // DescribeConfigs
+	33: "[ 1 s [ s s ~ ] ~ ] 1 ~",                                                  // AlterConfigs
+	35: "[ s [ 4 ] ~ ] ~",                                                          // DescribeLogDirs
+	37: "[ s 4 [ [ 4 ] ~ ] ~ ] 4 1 ~",                                              // CreatePartitions
+	42: "[ s ] ~",                                                                  // DeleteGroups
+	44: "[ 1 s [ s 1 s ~ ] ~ ] 1 ~",                                                // IncrementalAlterConfigs
+	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
+}
+
+// checkShape walks the body of a flexible request. Older versions have no
+// tagged fields, and kmsg holds their lengths against the input itself.
+func checkShape(h Header, body []byte) error {
+	if !Flexible(h.Key, h.Version) {
+		return nil
+	}
+	shape, ok := shapes[h.Key]
+	if !ok {
+		return &MalformedError{Key: h.Key, Version: h.Version, What: "no shape to check it by"}
+	}
+	r := reader{src: body}
+	r.walk(shape, h.Version)
+	return r.err(h.Key, h.Version)
+}
+
+// walk passes over the fields of a shape, up to its end or to the bracket
+// that closes it, and returns the shape behind that.
+func (r *reader) walk(shape string, version int16) string {
+	for shape != "" {
+		field, rest, _ := strings.Cut(shape, " ")
+		kind, versions, limited := strings.Cut(field, ":")
+		present := !limited || within(version, versions)
+		switch kind {
+		case "]":
+			return rest
+		case "[":
+			shape = r.walkArray(rest, version, present)
+			continue
+		case "~":
+			r.skipTags()
+		default:
+			if present {
+				r.skipField(kind)
+			}
+		}
+		if r.failed() {
+			return ""
+		}
+		shape = rest
+	}
+	return ""
+}
+
+// walkArray passes over an array whose elements have the shape up to the
+// closing bracket, and returns the shape behind it.
+func (r *reader) walkArray(element string, version int16, present bool) string {
+	n := 0
+	if present {
+		n = r.array(true, 1)
+	}
+	for ; n > 0 && !r.failed(); n-- {
+		r.walk(element, version)
+	}
+	if r.failed() {
+		return ""
+	}
+	return behind(element)
+}
+
+// behind returns the shape behind the bracket that closes an element.
+func behind(element string) string {
+	for depth := 1; depth > 0; {
+		var field string
+		field, element, _ = strings.Cut(element, " ")
+		switch {
+		case field == "]":
+			depth--
+		case strings.HasPrefix(field, "["):
+			depth++
+		}
+	}
+	return element
+}
+
+func (r *reader) skipField(kind string) {
+	switch kind {
+	case "s", "b":
+		if n := r.length(true, false); n > 0 {
+			r.span(n)
+		}
+	case "u":
+		r.span(16)
+	default:
+		r.span(int(kind[0] - '0'))
+	}
+}
+
+// within says whether a version is in a range such as "8+" or "-7".
+func within(version int16, versions string) bool {
+	limit := int16(0)
+	for _, c := range strings.Trim(versions, "+-") {
+		limit = 10*limit + int16(c-'0')
+	}
+	if versions[0] == '-' {
+		return version <= limit
+	}
+	return version >= limit
+}
