@@ -40,7 +40,7 @@ func counting(tb testing.TB, build func(streams.KGrouped[string, string])) *task
 	}
 	tb.Cleanup(func() { _ = db.Close() })
 	tk, err := task.New(task.Config{
-		AppID: "app", Sub: topo.Subtopologies[0], Overlay: state.NewOverlay(db), Output: new(discard),
+		AppID: "app", Sub: topo.Subtopologies[0], Overlay: state.NewOverlay(db, 32<<20), Output: new(discard),
 		Handle:   streams.Always(streams.Fail),
 		Counters: new(task.Counters), Logger: slog.New(slog.DiscardHandler),
 	})

@@ -56,7 +56,8 @@ type Config struct {
 	// crash.
 	CommitInterval time.Duration
 	// StateBytes is how much uncommitted state a worker holds before it
-	// commits early: 32 MiB by default.
+	// commits early: 32 MiB by default. About as much again may hold what is
+	// committed, as a cache.
 	StateBytes int
 	// MaxIdle is how long a task with several inputs waits for records of one
 	// that is caught up, so as to process the others' in the right order: not

@@ -11,6 +11,7 @@ import (
 // scan calls f for every live key in [lo, hi), in order, from the overlay and
 // from beneath it as one. f may write keys that it was already called for.
 func (o *Overlay) scan(lo, hi []byte, f func(key, stored []byte) error) error {
+	o.sort()
 	upper := o.order.NewIterator(&util.Range{Start: lo, Limit: hi})
 	defer upper.Release()
 	lower := iterator.NewEmptyIterator(nil)

@@ -48,7 +48,8 @@ func TestOverlayAndDatabaseReadAsOneMap(t *testing.T) {
 				t.Fatal(err)
 			}
 		}()
-		o := NewOverlay(db)
+		cache := rapid.SampledFrom([]int{0, 500, 1 << 20}).Draw(t, "cache")
+		o := NewOverlay(db, cache)
 		s, other := storeOf(t, o, "s"), storeOf(t, o, "other")
 		other.Put([]byte("k1"), []byte("of another store"), 1)
 
@@ -91,7 +92,7 @@ func TestOverlayAndDatabaseReadAsOneMap(t *testing.T) {
 					t.Fatal(err)
 				}
 				db = open(t, dir, "boot")
-				o = NewOverlay(db)
+				o = NewOverlay(db, cache)
 				s = storeOf(t, o, "s") // before "other": numbers are the database's, not the order's
 				latest = clone(committed)
 			},
@@ -133,14 +134,14 @@ func clone(m map[string]string) map[string]string {
 }
 
 func TestChangesAreOnePerKeyWithItsLastValueAndTime(t *testing.T) {
-	o := NewOverlay(nil)
+	o := NewOverlay(nil, 0)
 	s := storeOf(t, o, "s")
 	s.Put([]byte("a"), []byte("1"), 10)
 	s.Put([]byte("b"), []byte("1"), 11)
 	s.Put([]byte("a"), []byte("2"), 12)
 	s.Delete([]byte("b"), 13)
 	s.Put([]byte("old"), []byte("1"), 1)
-	o.clear()
+	o.Drop()
 	s.Put([]byte("a"), []byte("1"), 10)
 	s.Put([]byte("b"), []byte("1"), 11)
 	s.Put([]byte("a"), []byte("2"), 12)
@@ -160,7 +161,7 @@ func TestChangesAreOnePerKeyWithItsLastValueAndTime(t *testing.T) {
 func TestExpiryStaysOutOfTheChangelog(t *testing.T) {
 	db := open(t, t.TempDir(), "boot")
 	defer func() { _ = db.Close() }()
-	o := NewOverlay(db)
+	o := NewOverlay(db, 1<<20)
 	s := storeOf(t, o, "s")
 	s.Put([]byte("a"), []byte("1"), 10)
 	if err := o.Flush(nil); err != nil {
@@ -178,7 +179,7 @@ func TestExpiryStaysOutOfTheChangelog(t *testing.T) {
 // fill writes n keys in one commit, and gives the position it has.
 func fill(t *testing.T, db *DB, n int) {
 	t.Helper()
-	o := NewOverlay(db)
+	o := NewOverlay(db, 1<<20)
 	s := storeOf(t, o, "s")
 	for i := range n {
 		s.Put(fmt.Appendf(nil, "%06d", i), []byte(strings.Repeat("v", 100)), 1)
@@ -282,7 +283,7 @@ func TestLoaderFillsAStore(t *testing.T) {
 	l.Put([]byte("b"), []byte("1"), 6)
 	l.Put([]byte("b"), nil, 7)
 	must(t, l.Flush(Position{TopicID: [16]byte{1}, Offset: 9}))
-	s := storeOf(t, NewOverlay(db), "s")
+	s := storeOf(t, NewOverlay(db, 1<<20), "s")
 	if v, ts, ok, err := s.Get([]byte("a")); err != nil || !ok || string(v) != "1" || ts != 5 {
 		t.Errorf("a: %q at %d, %t, %v", v, ts, ok, err)
 	}
@@ -293,6 +294,7 @@ func TestLoaderFillsAStore(t *testing.T) {
 		t.Errorf("position %v, %t, %v", p, ok, err)
 	}
 	must(t, db.Reset())
+	s = storeOf(t, NewOverlay(db, 0), "s")
 	if _, _, ok, _ := s.Get([]byte("a")); ok {
 		t.Error("a is there after a reset")
 	}

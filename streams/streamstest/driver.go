@@ -89,7 +89,7 @@ func (d *Driver) addTask(sub *topology.Subtopology, id task.ID) {
 		ID:          id,
 		AppID:       appID,
 		Sub:         sub,
-		Overlay:     state.NewOverlay(nil),
+		Overlay:     state.NewOverlay(nil, 0),
 		Output:      output{d},
 		Handle:      d.handle,
 		DeadLetters: d.dead,

@@ -124,7 +124,7 @@ func (b *bench) restored() (contents string, position int64, applied int) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	store, err := state.NewOverlay(db).Store("store")
+	store, err := state.NewOverlay(db, 0).Store("store")
 	if err != nil {
 		b.t.Fatal(err)
 	}

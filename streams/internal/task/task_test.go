@@ -77,7 +77,7 @@ func newScript(t *testing.T, maxIdle time.Duration, handle func(*topology.Fault)
 		t.Fatal(err)
 	}
 	s.task, err = task.New(task.Config{
-		ID: task.ID{Partition: 3}, AppID: "app", Sub: topo.Subtopologies[0], Overlay: state.NewOverlay(nil), Output: s,
+		ID: task.ID{Partition: 3}, AppID: "app", Sub: topo.Subtopologies[0], Overlay: state.NewOverlay(nil, 0), Output: s,
 		Handle: handle, DeadLetters: "dead", MaxIdle: maxIdle, Counters: new(task.Counters),
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -94,7 +94,7 @@ func (w *Worker) start(s *slot) error {
 		ID:          s.id,
 		AppID:       w.cfg.AppID,
 		Sub:         s.sub,
-		Overlay:     state.NewOverlay(s.db),
+		Overlay:     state.NewOverlay(s.db, w.cfg.StateBytes/len(w.slots)),
 		Output:      w.out,
 		Positions:   s.found,
 		Handle:      w.cfg.Handle,
