@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -110,13 +111,14 @@ func (e *Entry) Resolve(plugins []Plugin, s Secrets) (Connector, error) {
 	if e.keys.Settings != nil {
 		if plugin, unknown := Find(plugins, e.keys.Class); unknown == nil {
 			err := plugin.tree(e.keys.Settings, s)
-			placed, _ = err.(conf.Errors)
+			errors.As(err, &placed)
 			faults = append(faults, err)
 		}
 	}
 	config, err := Configure(props, plugins, s)
 	c.Config = config
-	if bad, ok := err.(*ConfigError); ok {
+	var bad *ConfigError
+	if errors.As(err, &bad) {
 		for _, f := range bad.Faults {
 			missing := origin[f.Property] == nil && (f.Property == "name" || f.Property == "connector.class")
 			if !missing && !mentions(placed, f.Property) {
@@ -236,13 +238,14 @@ func dropRepeats(first, second error) []error {
 		conf.Position
 		path string
 	}
-	structure, _ := first.(conf.Errors)
+	var structure, problems conf.Errors
+	errors.As(first, &structure)
+	errors.As(second, &problems)
 	seen := map[place]bool{}
 	for _, e := range structure {
 		seen[place{e.Position, e.Path}] = true
 	}
 	out := []error{first}
-	problems, _ := second.(conf.Errors)
 	for _, e := range problems {
 		if !seen[place{e.Position, e.Path}] {
 			out = append(out, e)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -189,8 +190,9 @@ func targetOf(state string) (worker.Target, error) {
 		return worker.TargetStarted, nil
 	case worker.TargetPaused, worker.TargetStopped:
 		return t, nil
+	default:
+		return "", fail(http.StatusBadRequest, "initial_state %q is not one of RUNNING, PAUSED, STOPPED", state)
 	}
-	return "", fail(http.StatusBadRequest, "initial_state %q is not one of RUNNING, PAUSED, STOPPED", state)
 }
 
 func conflict(err error, message string) error {
@@ -263,10 +265,7 @@ func (a *api) patch(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, missing(err, "Connector %s not found", name)
 	}
-	props := make(map[string]string, len(info.Config))
-	for key, value := range info.Config {
-		props[key] = value // masked secrets come back by Put
-	}
+	props := maps.Clone(info.Config) // masked secrets come back by Put
 	for key, value := range body {
 		if value == nil {
 			delete(props, key)

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,9 +69,8 @@ func request(t *testing.T, method, url, contentType string, body io.Reader) (int
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err = errors.Join(err, response.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return response.StatusCode, response.Header, string(text)
@@ -137,7 +137,7 @@ func pretty(text string) string {
 func TestCB5Names(t *testing.T) {
 	base := serve(t)
 	for name, want := range map[string]int{
-		"": 400, "a/b": 400, "a\nb": 400, strings.Repeat("x", 250): 400, "naïve-名": 201, strings.Repeat("y", 249): 201, " trimmed ": 201,
+		"": 400, "a/b": 400, "a\nb": 400, strings.Repeat("x", 250): 400, "naïve-名": 201, strings.Repeat("y", 249): 201,
 	} {
 		body, _ := json.Marshal(map[string]any{"name": name, "config": map[string]string{"connector.class": "file-sink", "topics": "t", "path": filepath.Join(t.TempDir(), "x")}, "initial_state": "STOPPED"})
 		status, _, text := request(t, "POST", base+"/connectors", "application/json", strings.NewReader(string(body)))

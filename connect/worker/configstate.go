@@ -216,5 +216,5 @@ func taskEntries(name string, tasks []map[string]string) []entry {
 }
 
 func sameTasks(a, b []map[string]string) bool {
-	return slices.EqualFunc(a, b, func(x, y map[string]string) bool { return maps.Equal(x, y) })
+	return slices.EqualFunc(a, b, maps.Equal[map[string]string, map[string]string])
 }

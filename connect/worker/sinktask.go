@@ -212,8 +212,10 @@ func (t *sinkTask) flush(ctx context.Context) error {
 	if err := t.commit(ctx, offsets); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	for p, next := range durable {
-		t.committed[p] = next
+	for topic, partitions := range offsets {
+		for p, at := range partitions {
+			t.committed[connect.TopicPartition{Topic: topic, Partition: p}] = at.Offset
+		}
 	}
 	return nil
 }

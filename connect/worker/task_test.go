@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace-io/millrace/broker/brokertest"
@@ -108,11 +111,7 @@ func (s sinkTask) Flush(context.Context) (map[connect.TopicPartition]int64, erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := map[connect.TopicPartition]int64{}
-	for p, n := range s.next {
-		out[p] = n
-	}
-	return out, nil
+	return maps.Clone(s.next), nil
 }
 func (s sinkTask) Revoked(_ context.Context, _ []connect.TopicPartition, lost bool) error {
 	if s.revoked != nil {
@@ -205,7 +204,8 @@ func TestRestarts(t *testing.T) {
 		}
 		return endlessly(ctx)
 	}}
-	w, _ := start(t, worker.Config{Cluster: profile, Plugins: s.plugins()})
+	registry := prometheus.NewRegistry()
+	w, _ := start(t, worker.Config{Cluster: profile, Plugins: s.plugins(), Metrics: registry})
 	put(t, w, fastRestart(map[string]string{"name": "c", "connector.class": "scripted-source"}))
 	task := func() worker.TaskStatus {
 		status, err := w.Status("c")
@@ -227,6 +227,58 @@ func TestRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "RUNNING", func() bool { return task().State == worker.Running })
+	want := `
+# HELP millrace_connector_state 1 for the state that a connector is in.
+# TYPE millrace_connector_state gauge
+millrace_connector_state{connector="c",state="RUNNING"} 1
+# HELP millrace_task_state 1 for the state that a task is in.
+# TYPE millrace_task_state gauge
+millrace_task_state{connector="c",state="RUNNING",task="0"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "millrace_connector_state", "millrace_task_state"); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(registry, "millrace_task_restarts_total"); err != nil || n != 1 {
+		t.Errorf("restarts: %d series, %v", n, err)
+	}
+}
+
+// CB12: a record that no broker will ever take fails the task for good,
+// instead of being tried for ever; what was before it is there.
+func TestCB12TooLarge(t *testing.T) {
+	profile, in := brokertest.Start(t).Cluster(), filepath.Join(t.TempDir(), "in.log")
+	appendFile(t, in, "small\n"+strings.Repeat("x", 3<<20)+"\nafter\n")
+	w, _ := start(t, worker.Config{Cluster: profile})
+	props := fastRestart(sourceProps(in))
+	props["max_line"], props["topic.creation.default.partitions"] = "4MiB", "1"
+	put(t, w, props)
+	eventually(t, "FAILED", func() bool {
+		s, err := w.Status("in")
+		return err == nil && len(s.Tasks) == 1 && s.Tasks[0].State == worker.Failed && s.Tasks[0].NextAttempt.IsZero() &&
+			strings.Contains(s.Tasks[0].Trace, "a record of 3145728 bytes")
+	})
+	if got := consume(t, profile, "lines", 1); got[0] != "small" {
+		t.Errorf("got %.20q", got)
+	}
+}
+
+// Connectors of the file of configuration are stored, and changed where the
+// file has changed.
+func TestSeed(t *testing.T) {
+	profile, dir := brokertest.Start(t).Cluster(), t.TempDir()
+	seed := func(path string) []connect.Connector {
+		return []connect.Connector{{Name: "out", State: "paused", Properties: sinkProps(filepath.Join(dir, path))}}
+	}
+	_, stop := start(t, worker.Config{Cluster: profile, Seed: seed("a")})
+	stop()
+	_, stop = start(t, worker.Config{Cluster: profile, Seed: seed("b")})
+	stop()
+	w, _ := start(t, worker.Config{Cluster: profile})
+	info, err := w.Info("out")
+	if err != nil || info.Config["path"] != filepath.Join(dir, "b") {
+		t.Errorf("stored %v, %v", info, err)
+	}
+	eventually(t, "PAUSED", func() bool { s, err := w.Status("out"); return err == nil && s.State == worker.Paused })
 }
 
 // A position that could not be found again is refused, for good.
@@ -350,7 +402,7 @@ func (s *severed) kill() {
 	defer s.mu.Unlock()
 	s.cut = true
 	for _, c := range s.conns {
-		c.Close()
+		_ = c.Close() // the other end notices
 	}
 }
 

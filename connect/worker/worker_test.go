@@ -322,8 +322,8 @@ func TestRunFromFile(t *testing.T) {
 	in := filepath.Join(dir, "in.log.gz")
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
-	fmt.Fprint(z, lines(0, 500), "last line without end")
-	if err := z.Close(); err != nil {
+	_, err := fmt.Fprint(z, lines(0, 500), "last line without end")
+	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
 	appendFile(t, in, zipped.String())

@@ -30,8 +30,7 @@ func openAppend(path string) (*appendFile, error) {
 	}
 	a := &appendFile{file: f, created: true}
 	if err := a.begin(); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	return a, nil
 }

@@ -88,7 +88,7 @@ func (p position) findRenamed(path string) (*os.File, bool) {
 		if p.is(f, info) {
 			return f, true
 		}
-		f.Close()
+		_ = f.Close() // another file
 	}
 	return nil, false
 }

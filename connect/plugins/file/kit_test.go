@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,8 +28,8 @@ func TestSourceKit(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					defer f.Close()
-					if _, err := f.WriteString(strings.Join(values, "\n") + "\n"); err != nil {
+					_, err = f.WriteString(strings.Join(values, "\n") + "\n")
+					if err = errors.Join(err, f.Close()); err != nil {
 						t.Fatal(err)
 					}
 				},

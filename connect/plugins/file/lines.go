@@ -36,18 +36,17 @@ type lines struct {
 func openLines(f *os.File, path string, offset int64, maxLine int) (*lines, error) {
 	info, err := f.Stat()
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	l := &lines{file: f, path: path, inode: inodeOf(info), maxLine: maxLine, partition: partitionOf(path)}
 	if err := l.seek(offset); err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	return l, nil
 }
 
-func (l *lines) close() { l.file.Close() }
+// close ends reading; a file that was only read has nothing to lose.
+func (l *lines) close() { _ = l.file.Close() }
 
 // seek places the reader at an offset of the text. In a gzip file everything
 // before it is decompressed once more.

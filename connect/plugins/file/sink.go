@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -94,11 +95,7 @@ func (t *sinkTask) Flush(context.Context) (map[connect.TopicPartition]int64, err
 		}
 	}
 	clear(t.touched)
-	durable := make(map[connect.TopicPartition]int64, len(t.next))
-	for p, next := range t.next {
-		durable[p] = next
-	}
-	return durable, nil
+	return maps.Clone(t.next), nil
 }
 
 func (t *sinkTask) Revoked(_ context.Context, ps []connect.TopicPartition, _ bool) error {

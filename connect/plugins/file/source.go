@@ -222,18 +222,18 @@ func (t *task) begin(path string, stored map[string]position) error {
 	}
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return err
+		return errors.Join(err, f.Close())
 	}
 	if t.reading(inodeOf(info)) {
-		f.Close()
-		return nil // renamed to a name that the glob matches too
+		return f.Close() // renamed to a name that the glob matches too
 	}
 	offset := t.startOf(f, info, path, stored)
 	if left, ok := stored[path]; ok && !left.is(f, info) && inodeOf(info) != left.inode && !t.started {
 		if old, found := left.findRenamed(path); found {
 			t.log.Info("file was renamed, reading it to its end first", "path", path)
-			f.Close()
+			if err := f.Close(); err != nil {
+				return err
+			}
 			f, offset = old, left.offset
 		}
 	}
