@@ -24,7 +24,8 @@ var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9]
 
 func (b *Broker) apiVersions(c call, req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsResponse {
 	resp := kmsg.NewPtrApiVersionsResponse()
-	if c.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)) {
+	named := softwareName.MatchString(req.ClientSoftwareName) && softwareName.MatchString(req.ClientSoftwareVersion)
+	if c.Version >= 3 && !named {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp
 	}
@@ -35,8 +36,8 @@ func (b *Broker) apiVersions(c call, req *kmsg.ApiVersionsRequest) *kmsg.ApiVers
 	return resp
 }
 
-// unsupportedApiVersions answers a version of the future.
-func (b *Broker) unsupportedApiVersions(r *server.Request) server.Reply {
+// unsupportedAPIVersions answers a version of the future.
+func (b *Broker) unsupportedAPIVersions(r *server.Request) server.Reply {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	resp.ErrorCode = kerr.UnsupportedVersion.Code
 	resp.ApiKeys = b.ranges()

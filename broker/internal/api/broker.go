@@ -90,8 +90,8 @@ func (b *Broker) Serve(r *server.Request) (server.Reply, error) {
 		return nil, &server.CloseError{Reason: server.Unsupported, Detail: unknownAPI(r.Header)}
 	}
 	if r.Version < api.From() || r.Version > api.Max {
-		if r.Key == wire.KeyApiVersions {
-			return b.unsupportedApiVersions(r), nil
+		if r.Key == wire.KeyAPIVersions {
+			return b.unsupportedAPIVersions(r), nil
 		}
 		return nil, &server.CloseError{Reason: server.Unsupported, Detail: unsupportedVersion(r.Header, api)}
 	}

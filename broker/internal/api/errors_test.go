@@ -99,7 +99,7 @@ func TestCodeOf(t *testing.T) {
 		{fmt.Errorf("no: %w", kerr.PolicyViolation), kerr.PolicyViolation},
 		{errors.New("a surprise"), kerr.UnknownServerError},
 	} {
-		if got := codeOf(test.err); got != test.want { //nolint:errorlint // Values of the table.
+		if got := codeOf(test.err); got != test.want {
 			t.Errorf("%v became %v, want %v", test.err, got, test.want)
 		}
 	}

@@ -170,7 +170,7 @@ func TestFetchWaits(t *testing.T) {
 	bubble("for the first byte", func(t *testing.T, n *node, c *client) {
 		req := two()
 		id := c.send(req)
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		begin := time.Now()
 		n.append(t, "b", 0, "v")
 		resp := c.receive(req, id).(*kmsg.FetchResponse)
@@ -183,7 +183,7 @@ func TestFetchWaits(t *testing.T) {
 		req.MinBytes = int32(2 * len(batch(t, "v")))
 		id := c.send(req)
 		n.append(t, "a", 0, "v")
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		n.append(t, "b", 0, "v")
 		resp := c.receive(req, id).(*kmsg.FetchResponse)
 		for _, topic := range resp.Topics {
@@ -222,7 +222,7 @@ func TestFetchWaits(t *testing.T) {
 			t.Fatal(got)
 		}
 		begin := time.Now()
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		n.flush()
 		resp := c.receive(req, id).(*kmsg.FetchResponse)
 		if v := values(t, resp.Topics[0].Partitions[0].RecordBatches); len(v) != 1 || time.Since(begin) != time.Second {
@@ -232,7 +232,7 @@ func TestFetchWaits(t *testing.T) {
 	bubble("not when the topic goes", func(t *testing.T, n *node, c *client) {
 		req := two()
 		id := c.send(req)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		begin := time.Now()
 		if _, err := n.DeleteTopics(t.Context(), []controller.TopicRef{{Name: "b"}}); err != nil {
 			t.Fatal(err)

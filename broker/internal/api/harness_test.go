@@ -475,3 +475,6 @@ func produced(c *client, req *kmsg.ProduceRequest) kmsg.ProduceResponseTopicPart
 	c.t.Helper()
 	return ask[*kmsg.ProduceResponse](c, req).Topics[0].Partitions[0]
 }
+
+// elapse moves the clock of a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }

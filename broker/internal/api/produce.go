@@ -201,7 +201,7 @@ func (p *produceReply) refuse(image *metadata.Image, result *producedPartition, 
 	result.BaseOffset = -1
 	p.failed++
 	p.b.Metrics.Failed(wire.KeyProduce, code.Code)
-	if code != kerr.NotLeaderForPartition { //nolint:errorlint // A value of the table, compared as such.
+	if code != kerr.NotLeaderForPartition {
 		result.ErrorMessage = err.Error()
 		return
 	}
@@ -276,7 +276,7 @@ func (p *produceReply) lose(image *metadata.Image, part *producedPartition, name
 	code := codeOf(err)
 	part.ErrorCode, part.BaseOffset, part.LogAppendTime, part.LogStartOffset = code.Code, -1, -1, -1
 	p.b.Metrics.Failed(wire.KeyProduce, code.Code)
-	if code != kerr.NotLeaderForPartition { //nolint:errorlint // A value of the table, compared as such.
+	if code != kerr.NotLeaderForPartition {
 		return
 	}
 	if led, ok := imagePartition(image, string(name), id, part.Partition); ok {

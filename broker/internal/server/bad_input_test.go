@@ -84,7 +84,7 @@ func TestW3FrameAtOneBytePerSecond(t *testing.T) {
 			if _, err := nc.Write([]byte{b}); err != nil {
 				break
 			}
-			time.Sleep(time.Second)
+			elapse(time.Second)
 		}
 		if took := time.Since(start); took < 30*time.Second || took > 40*time.Second {
 			t.Errorf("closed after %v, want 30 s after the length", took)
@@ -120,7 +120,7 @@ func TestParkedIsNotIdle(t *testing.T) {
 		r.stage.prepare = park
 		nc := r.dial()
 		send(t, nc, frame(11, 1, ""))
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		r.stage.reply(1).finish()
 		if id, _ := receive(t, nc); id != 1 {
 			t.Fatalf("reply to %d, want 1", id)
@@ -138,7 +138,7 @@ func TestStalledWriteIsClosed(t *testing.T) {
 		}
 		nc := r.dial()
 		send(t, nc, frame(wire.KeyFetch, 1, ""))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		r.close()
 		if !r.wasRefused(StalledWrite) {
 			t.Error("not counted as a stalled write")
@@ -159,7 +159,7 @@ func TestRefusalsAreLoggedOncePerInterval(t *testing.T) {
 		if lines := strings.Count(r.log.String(), "\n"); lines != 1 {
 			t.Errorf("%d lines for 50 refusals, want 1", lines)
 		}
-		time.Sleep(refusalInterval)
+		elapse(refusalInterval)
 		nc := r.dial()
 		send(t, nc, []byte("GET / HTTP/1.1\r\n"))
 		closed(t, nc)

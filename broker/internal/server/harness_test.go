@@ -211,3 +211,6 @@ func closed(t *testing.T, nc net.Conn) {
 		t.Fatalf("got %d bytes before the close (%v)", n, err)
 	}
 }
+
+// elapse moves the clock of a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }

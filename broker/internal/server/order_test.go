@@ -151,7 +151,7 @@ func TestDrain(t *testing.T) {
 			send(t, nc, frame(wire.KeyProduce, 1, ""))
 			synctest.Wait()
 			r.stop()
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			r.stage.reply(1).finish()
 			if id, _ := receive(t, nc); id != 1 {
 				t.Fatalf("reply to %d, want 1", id)

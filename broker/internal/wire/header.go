@@ -31,7 +31,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 		r.skipTags()
 	}
 	if r.failed() {
-		if h.Key == KeyApiVersions {
+		if h.Key == KeyAPIVersions {
 			return Header{Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID}, nil, nil
 		}
 		return h, nil, r.err(h.Key, h.Version)
@@ -43,7 +43,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 // a request with header h.
 func AppendResponseHeader(dst []byte, h Header) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(h.CorrelationID))
-	if h.Key != KeyApiVersions && Flexible(h.Key, h.Version) {
+	if h.Key != KeyAPIVersions && Flexible(h.Key, h.Version) {
 		dst = append(dst, 0)
 	}
 	return dst

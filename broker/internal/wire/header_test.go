@@ -82,8 +82,8 @@ func TestResponseHeader(t *testing.T) {
 		key, version int16
 		want         string
 	}{
-		{KeyApiVersions, 0, "\x00\x00\x00\x05"},
-		{KeyApiVersions, 4, "\x00\x00\x00\x05"},
+		{KeyAPIVersions, 0, "\x00\x00\x00\x05"},
+		{KeyAPIVersions, 4, "\x00\x00\x00\x05"},
 		{KeyProduce, 8, "\x00\x00\x00\x05"},
 		{KeyProduce, 9, "\x00\x00\x00\x05\x00"},
 	} {

@@ -4,7 +4,7 @@ package wire
 const (
 	KeyProduce     = 0
 	KeyFetch       = 1
-	KeyApiVersions = 18
+	KeyAPIVersions = 18
 )
 
 // flexibleFrom holds the first flexible version by API key (KIP-482); never
