@@ -128,11 +128,7 @@ func (a *App) work(ctx context.Context, admin *kgo.Client, plan plan, dir string
 			var once sync.Once
 			cfg.Ready = func() { once.Do(starting.Done) }
 			defer cfg.Ready()
-			w, err := worker.New(cfg)
-			if err != nil {
-				return err
-			}
-			return w.Run(ctx)
+			return worker.New(cfg).Run(ctx)
 		})
 	}
 	group.Go(func() error {

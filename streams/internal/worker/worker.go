@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,25 +78,23 @@ type Worker struct {
 }
 
 // New makes a worker. Nothing is contacted.
-func New(cfg Config) (*Worker, error) {
-	w := &Worker{
-		cfg:   cfg,
-		subs:  map[string]int{},
-		slots: map[task.ID]*slot{},
-	}
-	var topics []string
+func New(cfg Config) *Worker {
+	w := &Worker{cfg: cfg, subs: map[string]int{}, slots: map[task.ID]*slot{}}
 	for _, sub := range cfg.Topology.Subtopologies {
 		for _, n := range sub.Sources() {
-			topic := n.Topic.Full(cfg.AppID)
-			w.subs[topic] = sub.ID
-			topics = append(topics, topic)
+			w.subs[n.Topic.Full(cfg.AppID)] = sub.ID
 		}
 	}
-	opts := []kgo.Opt{
-		kgo.ConsumerGroup(cfg.AppID),
-		kgo.ConsumeTopics(topics...),
-		kgo.Balancers(cfg.Balancer),
-		kgo.SessionTimeout(cfg.SessionTimeout),
+	return w
+}
+
+// options are those of the worker's client.
+func (w *Worker) options() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumerGroup(w.cfg.AppID),
+		kgo.ConsumeTopics(slices.Sorted(maps.Keys(w.subs))...),
+		kgo.Balancers(w.cfg.Balancer),
+		kgo.SessionTimeout(w.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
@@ -116,18 +116,11 @@ func New(cfg Config) (*Worker, error) {
 		kgo.MaxBufferedRecords(50_000),
 		kgo.AllowAutoTopicCreation(),
 	}
-	var err error
-	if w.client, err = cfg.Cluster.Client(opts...); err != nil {
-		return nil, err
-	}
-	w.out = &producer{client: w.client}
-	return w, nil
 }
 
 // Run works until ctx ends, then commits and leaves the group. It returns nil
 // then, or the error for which it had to stop.
-func (w *Worker) Run(ctx context.Context) error {
-	defer w.client.Close()
+func (w *Worker) Run(ctx context.Context) (err error) {
 	life, end := context.WithCancel(ctx)
 	defer end()
 	w.life = life
@@ -135,9 +128,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	emit, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(leaveTimeout, stop) })()
-	w.out.ctx = emit
 
-	err := w.work(ctx)
+	// The client joins the group as soon as it is made, so the callbacks of
+	// rebalances come from here on.
+	if w.client, err = w.cfg.Cluster.Client(w.options()...); err != nil {
+		return err
+	}
+	defer w.client.Close()
+	w.out = &producer{ctx: emit, client: w.client}
+
+	err = w.work(ctx)
 	end()
 	if err != nil {
 		w.drop() // nothing of this interval may be committed
