@@ -48,8 +48,17 @@ type Broker struct {
 	closed error      // what Close returned; set once
 }
 
-// errStopped is why tasks end when Close wants them to.
-var errStopped = errors.New("broker: closing")
+// ErrDataDir is among the errors of Start where the data directory cannot be
+// taken into use: it cannot be made or written, another process has it, or it
+// belongs to another node.
+var ErrDataDir = errors.New("data directory")
+
+// dataDirError is an error that is ErrDataDir too; its text names the
+// directory already.
+type dataDirError struct{ error }
+
+func (e dataDirError) Is(target error) bool { return target == ErrDataDir }
+func (e dataDirError) Unwrap() error        { return e.error }
 
 // Start starts a broker and returns when clients can use it. Until then ctx
 // can end the start; afterwards Close ends the broker.
@@ -98,7 +107,10 @@ func (b *Broker) openDir() (err error) {
 		fs, root = vfs.NewMem(), "/data"
 	}
 	b.dir, err = datadir.Open(fs, root, datadir.Options{NodeID: b.cfg.NodeID, Logger: b.cfg.Logger})
-	return err
+	if err != nil {
+		return dataDirError{err}
+	}
+	return nil
 }
 
 // listen binds every listener; clients that connect now wait.
@@ -109,9 +121,11 @@ func (b *Broker) listen() ([]server.Listener, error) {
 	}
 	b.bound = append(b.bound, server.Listener{Name: internalListener, Listener: internal})
 	for _, l := range b.cfg.Listeners {
-		bound, err := net.Listen("tcp", l.Address)
-		if err != nil {
-			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+		bound := l.Bound
+		if bound == nil {
+			if bound, err = net.Listen("tcp", l.Address); err != nil {
+				return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+			}
 		}
 		b.bound = append(b.bound, server.Listener{Name: l.Name, Listener: bound})
 	}
@@ -279,6 +293,11 @@ func (b *Broker) abandon() error {
 	b.stop()
 	for _, l := range b.bound {
 		_ = l.Close() // the server closes those that it serves; a second Close is harmless
+	}
+	for _, l := range b.cfg.Listeners {
+		if l.Bound != nil {
+			_ = l.Bound.Close()
+		}
 	}
 	b.tasks.Wait()
 	var err error

@@ -46,6 +46,10 @@ type Listener struct {
 	// Advertise is host:port as clients are told to reach it; the address it
 	// listens on when empty.
 	Advertise string
+	// Bound is a socket that listens on Address already. Who starts several
+	// parts binds them all first, so that a port in use is known before
+	// anything is started. Start takes it over, also where it fails.
+	Bound net.Listener
 }
 
 // The name of the listener that the process itself uses.
@@ -71,18 +75,29 @@ func (c Config) Validate() error {
 }
 
 func (l Listener) validate() error {
-	if err := checkAddress(l.Address, 0); err != nil {
-		return fmt.Errorf("address %q: %w", l.Address, err)
+	if err := CheckAddress(l.Address); err != nil {
+		return fmt.Errorf("address %w", err)
 	}
-	if l.Advertise == "" {
+	if err := CheckAdvertise(l.Advertise); err != nil {
+		return fmt.Errorf("advertise %w", err)
+	}
+	return nil
+}
+
+// CheckAddress says what is wrong with the Address of a Listener.
+func CheckAddress(address string) error { return checkAddress(address, 0) }
+
+// CheckAdvertise says what is wrong with the Advertise of a Listener.
+func CheckAdvertise(address string) error {
+	if address == "" {
 		return nil
 	}
-	if err := checkAddress(l.Advertise, 1); err != nil {
-		return fmt.Errorf("advertise %q: %w", l.Advertise, err)
+	if err := checkAddress(address, 1); err != nil {
+		return err
 	}
-	host, _, _ := net.SplitHostPort(l.Advertise)
+	host, _, _ := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		return fmt.Errorf("advertise %q: clients cannot connect to every address at once; name a host that they can resolve", l.Advertise)
+		return fmt.Errorf("%q: clients cannot connect to every address at once; name a host that they can resolve", address)
 	}
 	return nil
 }
@@ -90,10 +105,10 @@ func (l Listener) validate() error {
 func checkAddress(address string, lowest int) error {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return errors.New("need host:port, such as 127.0.0.1:9092")
+		return fmt.Errorf("%q: need host:port, such as 127.0.0.1:9092", address)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < lowest || n > 65535 {
-		return fmt.Errorf("port %q is not a number from %d to 65535", port, lowest)
+		return fmt.Errorf("%q: port %q is not a number from %d to 65535", address, port, lowest)
 	}
 	return nil
 }

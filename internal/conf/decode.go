@@ -76,6 +76,15 @@ func (n *Node) Decode(into any, s Secrets) error {
 	return d.errs.orNil()
 }
 
+// Place gives the faults of a Validator their places below the node. It is for
+// checks that span what Decode has made, and that are worth making where a part
+// of it is faulty.
+func (n *Node) Place(err error) error {
+	var d decoder
+	d.validation(n, err)
+	return d.errs.orNil()
+}
+
 type decoder struct {
 	secrets Secrets
 	errs    Errors

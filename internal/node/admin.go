@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -90,7 +89,9 @@ func (n *Node) serve(part string, socket net.Listener, handler http.Handler) {
 	})
 }
 
-func (n *Node) startAdmin(_ context.Context, s sockets) error {
+// serveAdmin answers before any other part is started, so that a node that
+// recovers a large directory is alive but not ready.
+func (n *Node) serveAdmin(socket net.Listener) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -99,8 +100,7 @@ func (n *Node) startAdmin(_ context.Context, s sockets) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	n.serve("admin", s.admin, mux)
-	return nil
+	n.serve("admin", socket, mux)
 }
 
 func (n *Node) readyz(w http.ResponseWriter, r *http.Request) {

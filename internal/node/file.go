@@ -12,6 +12,7 @@ import (
 	"github.com/millrace-io/millrace/connect/plugins/all"
 	"github.com/millrace-io/millrace/connect/worker"
 	"github.com/millrace-io/millrace/internal/conf"
+	"github.com/millrace-io/millrace/internal/kafkaconf"
 	"github.com/millrace-io/millrace/mirrormaker"
 	"github.com/millrace-io/millrace/schema/compat"
 	"github.com/millrace-io/millrace/schema/registry"
@@ -38,13 +39,63 @@ type nodeSection struct {
 
 type brokerSection struct {
 	Listeners []listenerSection `conf:"listeners" doc:"Where clients reach the broker."`
-	Config    map[string]string `conf:"config" doc:"Broker configs by Kafka's names."`
+	Config    properties        `conf:"config" doc:"Broker configs by Kafka's names."`
 }
 
 type listenerSection struct {
 	Name      string `conf:"name,required" doc:"The listener's name."`
 	Address   string `conf:"address,required" example:"host:port" doc:"Where it listens."`
 	Advertise string `conf:"advertise" example:"host:port" doc:"What clients are told; the address when absent."`
+}
+
+// Validate checks the addresses of one listener.
+func (l *listenerSection) Validate() error {
+	var errs []error
+	if err := broker.CheckAddress(l.Address); err != nil && l.Address != "" {
+		errs = append(errs, conf.At("address", err))
+	}
+	if err := broker.CheckAdvertise(l.Advertise); err != nil {
+		errs = append(errs, conf.At("advertise", err))
+	}
+	return errors.Join(errs...)
+}
+
+// properties are broker configs by Kafka's names, checked by the table of
+// configs.
+type properties map[string]string
+
+// DecodeConf implements conf.Custom: a name that is unknown is shown at the
+// name, a value that is wrong at the value.
+func (p *properties) DecodeConf(n *conf.Node, secrets conf.Secrets) error {
+	values := map[string]string{}
+	if err := n.Decode(&values, secrets); err != nil {
+		return err
+	}
+	*p = values
+	var wrong kafkaconf.Errors
+	if !errors.As(kafkaconf.Validate(kafkaconf.BrokerScope, values), &wrong) {
+		return nil
+	}
+	var faults []error
+	for _, w := range wrong {
+		faults = append(faults, place(n, w))
+	}
+	return conf.Join(faults...)
+}
+
+func place(n *conf.Node, wrong kafkaconf.Error) error {
+	for _, f := range n.Fields {
+		switch {
+		case f.Key != wrong.Name:
+		case wrong.Unknown:
+			at := *f.Value
+			at.Pos = f.Pos
+			return at.Errorf("%s", wrong.Problem)
+		default:
+			return f.Value.Errorf("%q: %s", wrong.Value, wrong.Problem)
+		}
+	}
+	return n.Errorf("%v", wrong)
 }
 
 type schemaSection struct {
@@ -62,18 +113,34 @@ type metricsSection struct {
 // LoadFile reads millrace.yaml and reports every fault with its place.
 func LoadFile(name string, data []byte) (*File, error) {
 	f := &File{}
-	err := conf.Load(name, data, f)
-	if f.Connect == nil {
+	root, err := conf.Parse(name, data)
+	if root == nil || root.Kind != conf.Mapping {
 		return f, err
 	}
-	secrets := conf.Secrets{Dirs: f.Connect.Secrets.Dirs, EnvPrefixes: f.Connect.Secrets.EnvPrefixes}
-	var faults error
-	f.connectors, faults = f.Connect.Resolve(all.List(), secrets)
-	return f, conf.Join(err, faults)
+	err = conf.Join(err, root.Decode(f, conf.Secrets{Any: true}))
+	if f.Connect != nil {
+		secrets := conf.Secrets{Dirs: f.Connect.Secrets.Dirs, EnvPrefixes: f.Connect.Secrets.EnvPrefixes}
+		var faults error
+		f.connectors, faults = f.Connect.Resolve(all.List(), secrets)
+		err = conf.Join(err, faults)
+	}
+	return f, conf.Join(err, unsaid(err, root.Place(f.check())))
 }
 
-// Validate checks what spans sections.
-func (f *File) Validate() error {
+// unsaid leaves out faults of keys that have one already: what could not be
+// read is wrong once, not once for each thing that depends on it.
+func unsaid(said, more error) error {
+	var before, faults conf.Errors
+	if !errors.As(said, &before) || !errors.As(more, &faults) {
+		return more
+	}
+	return conf.Join(slices.DeleteFunc(faults, func(e conf.Error) bool {
+		return slices.ContainsFunc(before, func(b conf.Error) bool { return b.Path == e.Path })
+	}))
+}
+
+// check checks what spans sections.
+func (f *File) check() error {
 	var errs []error
 	fault := func(key string, err error) {
 		if err != nil {
@@ -83,7 +150,7 @@ func (f *File) Validate() error {
 	profiles := slices.Sorted(maps.Keys(f.Profiles))
 	if f.Broker != nil {
 		profiles = append(profiles, mirrormaker.Local)
-		fault("broker", f.checkBroker())
+		errs = append(errs, f.checkBroker())
 	}
 	if f.Schema != nil {
 		_, err := compat.ParseLevel(f.Schema.Compatibility)
@@ -100,10 +167,22 @@ func (f *File) Validate() error {
 }
 
 func (f *File) checkBroker() error {
+	var errs []error
 	if f.Node.DataDir == "" {
-		return errors.New("node.data_dir is missing: where shall the broker keep its data?")
+		errs = append(errs, conf.At("node.data_dir", errors.New("is missing: where shall the broker keep its data?")))
 	}
-	return f.broker().Validate()
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for i, l := range f.Broker.Listeners {
+		at := fmt.Sprintf("broker.listeners[%d].", i)
+		if names[l.Name] && l.Name != "" {
+			errs = append(errs, conf.At(at+"name", fmt.Errorf("%q is the name of another listener", l.Name)))
+		}
+		if addresses[l.Address] && l.Address != "" {
+			errs = append(errs, conf.At(at+"address", fmt.Errorf("%q is the address of another listener", l.Address)))
+		}
+		names[l.Name], addresses[l.Address] = true, true
+	}
+	return errors.Join(errs...)
 }
 
 func known(profile string, profiles []string) error {
@@ -117,7 +196,7 @@ func known(profile string, profiles []string) error {
 }
 
 func (f *File) broker() broker.Config {
-	c := broker.Config{NodeID: f.Node.ID, DataDir: f.Node.DataDir, Properties: maps.Clone(f.Broker.Config)}
+	c := broker.Config{NodeID: f.Node.ID, DataDir: f.Node.DataDir, Properties: map[string]string(maps.Clone(f.Broker.Config))}
 	if f.Node.Rack != "" {
 		if c.Properties == nil {
 			c.Properties = map[string]string{}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -102,68 +101,36 @@ func (n *Node) start(ctx, running context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.startBroker(ctx, running); err != nil {
-		bound.close()
+	defer func() {
+		if err != nil {
+			bound.close()
+		}
+	}()
+	n.serveAdmin(bound.admin)
+	if err = n.startBroker(ctx, running, bound.kafka); err != nil {
 		return err
 	}
-	for _, begin := range []func(context.Context, sockets) error{n.startRegistry, n.startConnect, n.startMirrors, n.startAdmin} {
-		if err := begin(running, bound); err != nil {
-			bound.close()
+	for _, begin := range []func(context.Context, sockets) error{n.startRegistry, n.startConnect, n.startMirrors} {
+		if err = begin(running, bound); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sockets are the bound addresses of the HTTP parts.
-type sockets struct{ registry, connect, admin net.Listener }
-
-func (s sockets) close() {
-	for _, l := range []net.Listener{s.registry, s.connect, s.admin} {
-		if l != nil {
-			_ = l.Close() // a server that runs already has closed its own
-		}
-	}
-}
-
-func (n *Node) bind() (s sockets, err error) {
-	bind := func(into *net.Listener, url *string, part, address string) {
-		if address == "" || err != nil {
-			return
-		}
-		if *into, err = net.Listen("tcp", address); err != nil {
-			err = fmt.Errorf("%s: %w", part, err)
-			return
-		}
-		*url = "http://" + (*into).Addr().String()
-	}
-	if n.cfg.Registry != nil {
-		bind(&s.registry, &n.addr.Registry, "schema registry", n.cfg.Registry.Listen)
-	}
-	if n.cfg.Connect != nil {
-		bind(&s.connect, &n.addr.Connect, "connect", n.cfg.Connect.Listen)
-	}
-	bind(&s.admin, &n.addr.Admin, "admin", n.cfg.Admin)
-	if err != nil {
-		s.close()
-	}
-	return s, err
-}
-
-func (n *Node) startBroker(ctx, running context.Context) error {
+func (n *Node) startBroker(ctx, running context.Context, listeners []broker.Listener) error {
 	if n.cfg.Broker == nil {
 		return nil
 	}
+	started := make(chan struct{})
+	n.parts.add("broker", ready(started))
 	cfg := *n.cfg.Broker
-	cfg.Logger, cfg.Metrics = n.cfg.Logger.With("part", "broker"), n.metrics
+	cfg.Listeners, cfg.Logger, cfg.Metrics = listeners, n.cfg.Logger.With("part", "broker"), n.metrics
 	var err error
 	if n.broker, err = broker.Start(ctx, cfg); err != nil {
 		return err
 	}
-	if addrs := n.broker.Addrs(); len(addrs) > 0 {
-		n.addr.Kafka = addrs[0]
-	}
-	n.parts.add("broker", func() bool { return true })
+	close(started)
 	n.tasks.Go(func() {
 		select {
 		case err := <-n.broker.Failed():
