@@ -7,7 +7,8 @@ import "github.com/millrace-io/millrace/internal/record"
 // replica provides it, through an adapter in package broker.
 type Log interface {
 	// Append writes one batch and returns the offset of its last record. It
-	// does not wait for the flush or for replicas, and keeps nothing of b.
+	// does not wait for the flush or for replicas, and keeps nothing of b. It
+	// calls no done of Await: a lock is held over it that done takes.
 	Append(b record.Batch) (last int64, err error)
 	// Await calls done once: with nil when the high watermark has passed the
 	// offset, or with the reason why it cannot be waited for. It may call

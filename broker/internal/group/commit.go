@@ -10,6 +10,9 @@ import (
 // Commit is an OffsetCommit.
 func (s *State) Commit(t *Turn, req *CommitRequest) {
 	m, err := s.mayCommit(req)
+	if err == nil && commitSize(req) > maxTurnBytes {
+		err = kerr.InvalidCommitOffsetSize
+	}
 	if err != nil {
 		t.reply(RefuseCommit(req, err))
 		return
@@ -53,6 +56,19 @@ func (s *State) mayCommit(req *CommitRequest) (*member, *kerr.Error) {
 		return nil, kerr.RebalanceInProgress
 	}
 	return m, nil
+}
+
+// commitSize is about how many bytes the records of a commit take. Each repeats
+// the names of group and topic, so it can be far more than the request has.
+func commitSize(req *CommitRequest) int {
+	n := 0
+	for _, topic := range req.Topics {
+		n += len(topic.Partitions) * (recordOverhead + len(req.Group) + len(topic.Topic))
+		for i := range topic.Partitions {
+			n += len(deref(topic.Partitions[i].Metadata))
+		}
+	}
+	return n
 }
 
 func (s *State) commit(t *Turn, topic string, p kmsg.OffsetCommitRequestTopicPartition, expires time.Time) *kerr.Error {

@@ -108,6 +108,20 @@ func (r *MetadataRecord) Encode() (key, value []byte) {
 	return key, r.Metadata.encode()
 }
 
+// size is about how many bytes the record takes.
+func (r *MetadataRecord) size() int {
+	n := len(r.Group)
+	for i := range r.Metadata.Members {
+		m := &r.Metadata.Members[i]
+		n += recordOverhead + len(m.ID) + len(m.Instance) + len(m.Client.ID) + len(m.Client.Host) + len(m.Subscription) + len(m.Assignment)
+	}
+	return n
+}
+
+// recordOverhead is what a record, or a member in one, takes beside its
+// strings and bytes.
+const recordOverhead = 80
+
 func (m *Metadata) encode() []byte {
 	v := kmsg.GroupMetadataValue{
 		Version:               metadataValueVersion,

@@ -20,8 +20,10 @@ func (s *State) Sync(t *Turn, req *SyncRequest) {
 	}
 	m.synced = true
 	s.touch(m, t.Now)
-	if s.phase == CompletingRebalance && m.id == s.leader {
-		s.assign(t, req)
+	if s.phase == CompletingRebalance && m.id == s.leader && !s.assign(t, req) {
+		t.reply(RefuseSync(kerr.UnknownServerError))
+		s.rebalance(t)
+		return
 	}
 	if s.phase == Stable {
 		t.settle(s.assigned(m))
@@ -49,13 +51,18 @@ func (s *State) checkSync(req *SyncRequest) *kerr.Error {
 }
 
 // assign makes the leader's assignment that of the generation and hands it to
-// those who wait. Members that the leader left out get an empty one.
-func (s *State) assign(t *Turn, req *SyncRequest) {
+// those who wait. Members that the leader left out get an empty one. It reports
+// false where all of it is too large for the log.
+func (s *State) assign(t *Turn, req *SyncRequest) bool {
 	assignments := make(map[string][]byte, len(req.GroupAssignment))
 	for _, a := range req.GroupAssignment {
 		assignments[a.MemberID] = a.MemberAssignment
 	}
-	s.record(t, s.metadata(t.Now, assignments))
+	rec := s.metadata(t.Now, assignments)
+	if rec.size() > maxTurnBytes {
+		return false
+	}
+	s.record(t, rec)
 	for _, m := range s.members.order {
 		if m.sync != 0 {
 			t.answerSettled(m.sync, s.assigned(m))
@@ -63,6 +70,7 @@ func (s *State) assign(t *Turn, req *SyncRequest) {
 			s.touch(m, t.Now)
 		}
 	}
+	return true
 }
 
 func (s *State) assigned(m *member) *SyncResponse {

@@ -6,6 +6,11 @@ import "time"
 // zero is no ticket.
 type Ticket uint64
 
+// maxTurnBytes bounds the records of one turn, which become one batch. A log
+// that refused it would take the other groups of the partition down with this
+// one.
+const maxTurnBytes = 16 << 20
+
 // A Turn is one event at a group: when it comes, which request brought it, and
 // what it leaves to be done. The caller may reuse a Turn after Reset.
 type Turn struct {

@@ -14,7 +14,8 @@ type AppendRequest struct {
 	Acks int16
 	// LeaderEpoch is the one the client knows, -1 for none.
 	LeaderEpoch int32
-	// Internal batches are the broker's own: they may hold control records.
+	// Internal batches are the broker's own: they may hold control records,
+	// and who makes them bounds their size.
 	Internal bool
 }
 
@@ -161,7 +162,7 @@ func (p *Partition) mayAppend(b record.Batch, r AppendRequest) error {
 	if err := p.state.CheckAppend(r.LeaderEpoch, r.Acks); err != nil {
 		return err
 	}
-	if limit := p.config.MaxMessageBytes; limit > 0 && len(b) > limit {
+	if limit := p.config.MaxMessageBytes; limit > 0 && len(b) > limit && !r.Internal {
 		return fmt.Errorf("%w: %d bytes, %s allows %d", ErrMessageTooLarge, len(b), p.topic, limit)
 	}
 	if limit := p.log.Config().SegmentBytes; int64(len(b)) > limit {
