@@ -145,42 +145,56 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 	return errors.Join(err, w.leave())
 }
 
+// forEver is a wait without a deadline.
+const forEver time.Duration = -1
+
 // work turns until ctx ends or something fails.
 func (w *Worker) work(ctx context.Context) error {
 	w.commits = time.Now().Add(w.cfg.CommitInterval)
-	busy := false
+	wait := forEver
 	for {
-		fetches := w.poll(ctx, busy)
+		fetches := w.poll(ctx, wait)
 		if ctx.Err() != nil {
 			return nil
 		}
-		var err error
-		if busy, err = w.turn(ctx, fetches); err != nil {
+		busy, err := w.turn(ctx, fetches)
+		if err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				return nil
 			}
 			return err
 		}
-		w.client.AllowRebalance()
+		wait = w.patience(busy)
+		w.client.AllowRebalance() // from here to the next poll's return no task may be touched
+	}
+}
+
+// patience is how long the next poll may wait for records.
+func (w *Worker) patience(busy bool) time.Duration {
+	switch {
+	case busy:
+		return time.Millisecond // to take what is there, and to let a rebalance in
+	case w.dirty():
+		return max(time.Until(w.commits), 0)
+	case w.buffered() && w.cfg.MaxIdle > 0:
+		return w.cfg.MaxIdle
+	case w.buffered():
+		return time.Second // records wait for other inputs, but not for ever
+	default:
+		return forEver
 	}
 }
 
 // poll waits for records, or until there is something else to do.
-func (w *Worker) poll(ctx context.Context, busy bool) kgo.Fetches {
+func (w *Worker) poll(ctx context.Context, wait time.Duration) kgo.Fetches {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	switch {
-	case busy:
-		// Still takes what is there, and lets a rebalance in.
-		ctx, cancel = context.WithTimeout(ctx, time.Millisecond)
-	case w.dirty():
-		ctx, cancel = context.WithDeadline(ctx, w.commits)
-	case w.buffered():
-		// Records wait for other inputs, which are not waited for for ever.
-		ctx, cancel = context.WithTimeout(ctx, max(w.cfg.MaxIdle, time.Second))
-	}
-	defer cancel()
 	w.poke.arm(cancel)
+	if wait != forEver {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, wait)
+		defer done()
+	}
 	return w.client.PollRecords(ctx, pollRecords)
 }
 
