@@ -86,6 +86,7 @@ func (r *Runtime) loadOne(ctx context.Context, s *seat) bool {
 	})
 	if err != nil {
 		r.opts.Logger.Error("consumer groups cannot be loaded", "partition", s.partition, "err", err, "retry", retryLoad)
+		s.tried()
 		return false
 	}
 	if groups := shard.Len(); groups > 0 {

@@ -66,7 +66,9 @@ func (r *Runtime) Resign(partition int32) {
 }
 
 // AwaitLoaded returns when all partitions led at the time of the call have
-// been loaded, or when ctx ends.
+// been loaded, or when ctx ends. A partition whose log cannot be read is not
+// waited for: its groups are tried again each second, and the broker serves the
+// rest.
 func (r *Runtime) AwaitLoaded(ctx context.Context) error {
 	for _, s := range r.all() {
 		select {

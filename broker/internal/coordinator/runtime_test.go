@@ -238,6 +238,9 @@ func TestLoadInProgress(t *testing.T) {
 		var run sync.WaitGroup
 		run.Go(func() { _ = r.Run(ctx) })
 		r.Lead(0, 1, log)
+		if err := r.AwaitLoaded(ctx); err != nil { // it does not keep the broker from starting
+			t.Fatal(err)
+		}
 		if code := commitCode(commit(r, "g", 1).answer(t)); code != kerr.CoordinatorLoadInProgress.Code {
 			t.Errorf("while the log cannot be read: code %d", code)
 		}
@@ -247,9 +250,7 @@ func TestLoadInProgress(t *testing.T) {
 		log.mu.Lock()
 		log.unread = nil
 		log.mu.Unlock()
-		if err := r.AwaitLoaded(ctx); err != nil {
-			t.Fatal(err)
-		}
+		time.Sleep(2 * retryLoad)
 		if code := commitCode(commit(r, "g", 1).answer(t)); code != 0 {
 			t.Errorf("after the load: code %d", code)
 		}

@@ -22,7 +22,7 @@ type seat struct {
 
 	mu     sync.Mutex
 	shard  *Shard        // nil while it loads, and when the seat is given up
-	loaded chan struct{} // closed when the shard was loaded once, or the seat given up
+	loaded chan struct{} // closed when the first load has ended, or the seat is given up
 	gone   bool          // leadership was given up
 	// term counts the shards that sat here. What was asked of the log for
 	// another one does not concern this one.
@@ -198,7 +198,15 @@ func (s *seat) install(shard *Shard, last int64) time.Time {
 	return shard.Deadline()
 }
 
-// opened tells those who wait for the load that there is nothing to wait for.
+// tried notes that a load has failed.
+func (s *seat) tried() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened()
+}
+
+// opened tells those who wait for the first load that it is over. The caller
+// holds mu.
 func (s *seat) opened() {
 	select {
 	case <-s.loaded:

@@ -54,7 +54,12 @@ func (w *World) took(s *seat, t *group.Turn) error {
 			continue
 		}
 		body := r.Body
-		w.await(s.log, s.last, func() error { return reply(body) })
+		w.await(s.log, s.last, func() error {
+			if w.life.seats[s.at] != s {
+				return nil // refused when the shard was dropped
+			}
+			return reply(body)
+		})
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 var failedOnce string
 
 var (
-	seeds = flag.Int("seeds", 300, "how many seeds TestSeeds plays")
+	seeds = flag.Int("seeds", defaultSeeds, "how many seeds TestSeeds plays")
 	seed  = flag.Uint64("seed", 0, "the one seed that TestSeeds plays again")
 )
 
