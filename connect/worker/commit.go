@@ -11,13 +11,14 @@ import (
 	"github.com/millrace-io/millrace/connect/convert"
 )
 
+// The names are kgo's: its callback is declared with them.
 type (
-	kgoCommitRequest  = kmsg.OffsetCommitRequest
-	kgoCommitResponse = kmsg.OffsetCommitResponse
+	commitRequest  = kmsg.OffsetCommitRequest
+	commitResponse = kmsg.OffsetCommitResponse
 )
 
 // commitError collects what the group's coordinator refused.
-func commitError(response *kgoCommitResponse, err error) error {
+func commitError(response *commitResponse, err error) error {
 	if err != nil || response == nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -169,7 +170,7 @@ func (k *keeper) start(ctx context.Context, props map[string]string) {
 	b := backoff{policy: config.Restart}
 	for ctx.Err() == nil {
 		started := time.Now()
-		err := k.protect(func() error { return k.runConnector(ctx, config) })
+		err := protect(func() error { return k.runConnector(ctx, config) })
 		if ctx.Err() != nil || err == nil {
 			continue // stopped, or the tasks are to be planned again
 		}
@@ -206,8 +207,8 @@ func (k *keeper) runConnector(ctx context.Context, config *connect.Config) error
 			return err
 		}
 		tasks := plainTasks(config.SinkTasks())
-		return k.runTasks(ctx, config, tasks, func(id taskID, log taskLog) runnable {
-			return &sinkTask{worker: k.worker, config: config, id: id, task: sink.NewTask(), convert: converters, log: log.Logger}
+		return k.runTasks(ctx, config, tasks, func(id taskID, log *slog.Logger) runnable {
+			return &sinkTask{worker: k.worker, config: config, id: id, task: sink.NewTask(), convert: converters, log: log}
 		})
 	}
 	source, err := config.OpenSource(k.worker.config.Secrets)
@@ -231,8 +232,8 @@ func (k *keeper) runConnector(ctx context.Context, config *connect.Config) error
 	if len(plan) > config.TasksMax {
 		return connect.Permanent(fmt.Errorf("planned %d tasks, tasks.max is %d", len(plan), config.TasksMax))
 	}
-	return k.runTasks(ctx, config, plainTasks(plan), func(id taskID, log taskLog) runnable {
-		return &sourceTask{worker: k.worker, config: config, id: id, task: source.NewTask(), convert: converters, log: log.Logger}
+	return k.runTasks(ctx, config, plainTasks(plan), func(id taskID, log *slog.Logger) runnable {
+		return &sourceTask{worker: k.worker, config: config, id: id, task: source.NewTask(), convert: converters, log: log}
 	})
 }
 
@@ -245,7 +246,7 @@ func plainTasks(plan []connect.TaskConfig) []map[string]string {
 }
 
 // runTasks stores the plan and supervises its tasks.
-func (k *keeper) runTasks(ctx context.Context, config *connect.Config, plan []map[string]string, build func(taskID, taskLog) runnable) error {
+func (k *keeper) runTasks(ctx context.Context, config *connect.Config, plan []map[string]string, build func(taskID, *slog.Logger) runnable) error {
 	if err := k.worker.storeTasks(ctx, k.name, plan); err != nil {
 		return err
 	}
@@ -276,8 +277,6 @@ func (k *keeper) runTasks(ctx context.Context, config *connect.Config, plan []ma
 
 // protect turns a panic of a plugin into an error: one connector must not
 // take the others with it.
-func (k *keeper) protect(run func() error) error { return protect(run) }
-
 func protect(run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -20,6 +20,8 @@ const (
 	heartbeatInterval = 2 * time.Second
 	// pollWait bounds one poll, so that Flush comes round without records.
 	pollWait = 500 * time.Millisecond
+	// A topic that appears is noticed within this time (CT15).
+	metadataAge = 2 * time.Second
 )
 
 // sinkTask gives what the group connect-<name> reads to a SinkTask:
@@ -74,7 +76,7 @@ func (t *sinkTask) options(ctx context.Context) []kgo.Opt {
 		kgo.ConsumerGroup("connect-" + t.id.connector),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.MetadataMaxAge(metadataAge), kgo.MetadataMinAge(metadataAge/4),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
 		kgo.FetchMaxBytes(int32(min(t.worker.config.TaskMemory, 50<<20))),
 		kgo.FetchMaxPartitionBytes(int32(min(t.worker.config.TaskMemory, 1<<20))),
@@ -83,7 +85,8 @@ func (t *sinkTask) options(ctx context.Context) []kgo.Opt {
 		kgo.AdjustFetchOffsetsFn(t.seek),
 	}
 	if t.config.TopicsRegex != "" {
-		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(t.config.TopicsRegex))
+		// The whole name must match, as in Kafka Connect.
+		return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+t.config.TopicsRegex+")$"))
 	}
 	return append(opts, kgo.ConsumeTopics(t.config.Topics...))
 }
@@ -222,7 +225,7 @@ func (t *sinkTask) flush(ctx context.Context) error {
 
 func (t *sinkTask) commit(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset) error {
 	var failed error
-	t.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kgoCommitRequest, response *kgoCommitResponse, err error) {
+	t.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *commitRequest, response *commitResponse, err error) {
 		failed = commitError(response, err)
 	})
 	return failed

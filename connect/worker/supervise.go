@@ -32,9 +32,6 @@ type taskID struct {
 	props      map[string]string
 }
 
-// taskLog is the logger of a task.
-type taskLog struct{ *slog.Logger }
-
 // runnable runs until ctx ends, and returns why it ended otherwise.
 type runnable interface {
 	run(ctx context.Context) error
@@ -48,7 +45,7 @@ type supervisor struct {
 	id      taskID
 	policy  connect.RestartPolicy
 	worker  *Worker
-	build   func(taskID, taskLog) runnable
+	build   func(taskID, *slog.Logger) runnable
 	restart chan struct{} // holds one request
 
 	mu       sync.Mutex
@@ -60,7 +57,7 @@ type supervisor struct {
 	cancel   context.CancelFunc
 }
 
-func newSupervisor(id taskID, policy connect.RestartPolicy, w *Worker, build func(taskID, taskLog) runnable) *supervisor {
+func newSupervisor(id taskID, policy connect.RestartPolicy, w *Worker, build func(taskID, *slog.Logger) runnable) *supervisor {
 	return &supervisor{id: id, policy: policy, worker: w, build: build, restart: newSignal(), state: Unassigned}
 }
 
@@ -73,7 +70,7 @@ func (s *supervisor) run(ctx context.Context) {
 		started := time.Now()
 		running, cancel := context.WithCancel(ctx)
 		s.begin(cancel)
-		err := protect(func() error { return s.build(s.id, taskLog{log}).run(running) })
+		err := protect(func() error { return s.build(s.id, log).run(running) })
 		asked := running.Err() != nil
 		cancel()
 		if ctx.Err() != nil {

@@ -450,3 +450,40 @@ func TestKilledWorkerLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// CT15: topics that appear after the sink has started are read, by name and
+// by regular expression.
+func TestCT15LateTopics(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the metadata to be refreshed")
+	}
+	b := brokertest.Start(t)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	s := &scripted{write: func(rs []connect.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range rs {
+			seen[r.Topic+"="+r.Value.Any.(string)]++
+		}
+		return nil
+	}}
+	w, _ := start(t, worker.Config{Cluster: b.Cluster(), Plugins: s.plugins()})
+	put(t, w, map[string]string{"name": "named", "connector.class": "scripted-sink", "topics": "late-a"})
+	put(t, w, map[string]string{"name": "matched", "connector.class": "scripted-sink", "topics.regex": "late-.*"})
+	eventually(t, "both running", func() bool { return s.opened.Load() == 2 })
+	for _, topic := range []string{"not-late-a", "late-a"} {
+		b.CreateTopic(topic, 1, nil)
+		b.Produce(topic, "", "x")
+	}
+	eventually(t, "the late topic, by both", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen["late-a=x"] == 2
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if seen["not-late-a=x"] > 0 {
+		t.Error("a topic that does not match was read")
+	}
+}

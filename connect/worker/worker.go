@@ -97,7 +97,7 @@ type Worker struct {
 	keepers    map[string]*keeper
 	loaded     bool // the configuration was read to its end
 	clusterID  string
-	generation int64
+	generation int64           // of the last start of tasks
 	run        context.Context // of Run; keepers start under it
 	running    sync.WaitGroup  // the keepers
 }
@@ -116,7 +116,7 @@ func New(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("connect worker: %w", err)
 	}
 	w := &Worker{
-		config: c, log: c.Logger.With("part", "connect"), metrics: m, ready: make(chan struct{}),
+		config: c, log: c.Logger, metrics: m, ready: make(chan struct{}),
 		state: newConfigState(), keepers: map[string]*keeper{},
 	}
 	if c.Metrics != nil {
@@ -133,9 +133,11 @@ func (w *Worker) Ready() <-chan struct{} { return w.ready }
 // Run reads the state topics, runs the connectors and returns when ctx ends,
 // after every task has flushed, or when the state topics fail for good.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.openSchemas(); err != nil {
+	closeSchemas, err := w.openSchemas()
+	if err != nil {
 		return err
 	}
+	defer closeSchemas()
 	group, ctx := errgroup.WithContext(ctx)
 	// Tasks stop first and still write their offsets; the logs close last.
 	tasks, stopTasks := context.WithCancel(ctx)
@@ -163,7 +165,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.running.Wait()
 		return err
 	})
-	err := group.Wait()
+	err = group.Wait()
 	w.mu.Lock()
 	w.loaded = false
 	w.mu.Unlock()
@@ -174,10 +176,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-func (w *Worker) openSchemas() error {
+// openSchemas makes a client of the cluster's registry, unless one was given
+// or there is none. The result closes what was opened.
+func (w *Worker) openSchemas() (closeClient func(), err error) {
 	url := w.config.Cluster.SchemaRegistry.URL
 	if w.config.Schemas != nil || url == "" {
-		return nil
+		return func() {}, nil
 	}
 	registry := w.config.Cluster.SchemaRegistry
 	var opts []schema.ClientOption
@@ -186,10 +190,10 @@ func (w *Worker) openSchemas() error {
 	}
 	client, err := schema.NewClient(url, opts...)
 	if err != nil {
-		return fmt.Errorf("connect worker: %w", err)
+		return nil, fmt.Errorf("connect worker: %w", err)
 	}
 	w.config.Schemas = client
-	return nil
+	return client.Close, nil
 }
 
 // open makes the state topics where they are missing.
