@@ -16,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
+	"github.com/millrace-io/millrace/broker/brokertest"
 	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/schema"
 	"github.com/millrace-io/millrace/schema/registry"
@@ -36,15 +35,15 @@ type Registry struct {
 }
 
 // New starts a registry and returns when it serves. Its topic is on the
-// cluster of the profile, or without one on a Kafka in memory that is the
-// test's own.
+// cluster of the profile, or without one on a broker in memory that is
+// the test's own.
 func New(t testing.TB, profile ...cluster.Profile) *Registry {
 	t.Helper()
 	config := registry.Config{Logger: slog.New(slog.DiscardHandler)}
 	if len(profile) > 0 {
 		config.Cluster = profile[0]
 	} else {
-		config.Cluster = fakeKafka(t)
+		config.Cluster = memoryKafka(t)
 	}
 	return Start(t, config)
 }
@@ -83,14 +82,9 @@ func Start(t testing.TB, config registry.Config) *Registry {
 	return &Registry{t: t, registry: reg, server: server, profile: config.Cluster, client: client}
 }
 
-func fakeKafka(t testing.TB) cluster.Profile {
+func memoryKafka(t testing.TB) cluster.Profile {
 	t.Helper()
-	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatalf("schematest: %v", err)
-	}
-	t.Cleanup(kafka.Close)
-	return cluster.Profile{Name: "test", Bootstrap: kafka.ListenAddrs()}
+	return brokertest.Start(t, brokertest.InMemory()).Cluster()
 }
 
 // URL is the registry's address.

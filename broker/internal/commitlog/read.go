@@ -67,8 +67,10 @@ func (l *Log) Read(offset, limit int64, maxBytes int, minOne bool) (Range, error
 		if offset >= limit {
 			return Range{}, nil
 		}
-		r, err := l.readFrom(segmentOf(*l.segments.Load(), offset), offset, limit, int64(max(maxBytes, 0)), minOne)
-		if errors.Is(err, fs.ErrClosed) && l.usable() == nil {
+		segments := l.segments.Load()
+		r, err := l.readFrom(segmentOf(*segments, offset), offset, limit, int64(max(maxBytes, 0)), minOne)
+		removed := errors.Is(err, fs.ErrClosed) || (errors.Is(err, fs.ErrNotExist) && l.segments.Load() != segments)
+		if removed && l.usable() == nil {
 			continue // The segment was removed since: the bounds have moved.
 		}
 		return r, err
