@@ -76,7 +76,7 @@ func (t *sinkTask) options(ctx context.Context) []kgo.Opt {
 		kgo.ConsumerGroup("connect-" + t.id.connector),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.MetadataMaxAge(metadataAge), kgo.MetadataMinAge(metadataAge/4),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.MetadataMaxAge(metadataAge), kgo.MetadataMinAge(metadataAge / 4),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
 		kgo.FetchMaxBytes(int32(min(t.worker.config.TaskMemory, 50<<20))),
 		kgo.FetchMaxPartitionBytes(int32(min(t.worker.config.TaskMemory, 1<<20))),
