@@ -46,14 +46,14 @@ type kafka struct {
 func startKafka(t *testing.T) *kafka {
 	t.Helper()
 	// By its address and not through memory, so that a child process finds it.
-	return connect(t, cluster.Profile{Bootstrap: brokertest.Start(t).Addrs()})
+	return connect(t, cluster.Profile{Bootstrap: brokertest.Start(t, brokertest.Property("group.min.session.timeout.ms", "1000")).Addrs()})
 }
 
 // startFake starts franz-go's fake, which is another implementation of the
 // same protocol.
 func startFake(t *testing.T) *kafka {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}

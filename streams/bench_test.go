@@ -1,12 +1,16 @@
 package streams_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace-io/millrace/broker/brokertest"
 	"github.com/millrace-io/millrace/streams"
 	"github.com/millrace-io/millrace/streams/internal/task"
 	"github.com/millrace-io/millrace/streams/internal/topology"
@@ -94,6 +98,53 @@ func BenchmarkCount(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkApp is a stateful count through everything, the broker included:
+// fetch, count, results, changelog, commits.
+func BenchmarkApp(b *testing.B) {
+	const keys = 20_000
+	cluster := brokertest.Start(b, brokertest.Topic("in", 4), brokertest.Topic("out", 4))
+	client := cluster.Kgo(kgo.ProducerBatchMaxBytes(900_000))
+	for i := range b.N {
+		client.Produce(b.Context(), &kgo.Record{Topic: "in", Key: fmt.Appendf(nil, "key-%08d", i%keys), Value: make([]byte, 100)}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	if err := client.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	builder := streams.NewBuilder()
+	streams.Stream(builder, "in", text).GroupByKey().Count("n").ToStream().To("out", counts)
+	app, err := streams.New(builder, streams.Config{
+		Cluster: cluster.Cluster(), AppID: "bench", StateDir: b.TempDir(), CommitInterval: 100 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	b.ReportAllocs()
+	b.ResetTimer()
+	go func() { done <- app.Run(ctx) }()
+	<-app.Ready()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		if lag, err := app.Lag(ctx); err != nil {
+			b.Fatal(err)
+		} else if lag == 0 {
+			break
+		}
+	}
+	b.StopTimer()
+	stop()
+	if err := <-done; err != nil {
+		b.Fatal(err)
 	}
 }
 

@@ -47,7 +47,7 @@ func crashConfig(c childConfig) streams.Config {
 	// The group must give up on the killed member soon: one that is killed
 	// between joining and syncing would be waited for until the rebalance's
 	// timeout, so there is one worker, and it is killed when it works.
-	cfg.SessionTimeout = 6 * time.Second
+	cfg.SessionTimeout = 2 * time.Second
 	cfg.Workers = 1
 	return cfg
 }

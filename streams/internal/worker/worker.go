@@ -95,7 +95,7 @@ func (w *Worker) options() []kgo.Opt {
 		kgo.ConsumeTopics(slices.Sorted(maps.Keys(w.subs))...),
 		kgo.Balancers(w.cfg.Balancer),
 		kgo.SessionTimeout(w.cfg.SessionTimeout),
-		kgo.HeartbeatInterval(heartbeat),
+		kgo.HeartbeatInterval(min(heartbeat, w.cfg.SessionTimeout/3)),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(w.assigned),
