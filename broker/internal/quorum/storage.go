@@ -71,11 +71,17 @@ func openStorage(cfg Config) (*storage, snapshot, error) {
 	return s, snap, nil
 }
 
+// prepareDir makes the directory and everything in it durable: a process that
+// died between a rename and its sync has left a snapshot or a vote that is there
+// to see and could still be lost.
 func (s *storage) prepareDir() error {
 	if err := s.fs.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
-	return s.fs.SyncDir(path.Dir(s.dir))
+	if err := s.fs.SyncDir(path.Dir(s.dir)); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(s.dir)
 }
 
 // bootstrap writes the snapshot that all voters of a new cluster begin with:
