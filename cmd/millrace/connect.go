@@ -126,7 +126,7 @@ func (s *shell) askConnect(ctx context.Context, path string, into any) error {
 	base := strings.TrimSuffix(s.connect, "/")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
-		return usage("--connect %s: %v", s.connect, err)
+		return usage(nil, "--connect %s: %v", s.connect, err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -18,7 +19,7 @@ import (
 
 func (s *shell) consumeCommand() *cobra.Command {
 	var q ops.Consume
-	var from, decode string
+	var from, decode, format string
 	var keys bool
 	c := &cobra.Command{
 		Use: "consume TOPIC...", Short: "Print the records of topics", Args: atLeastOne("TOPIC"),
@@ -30,11 +31,17 @@ func (s *shell) consumeCommand() *cobra.Command {
 	c.Flags().BoolVarP(&q.Follow, "follow", "f", false, "wait for new records")
 	c.Flags().StringVar(&decode, "decode", "auto", "how values are shown: auto, avro, json, string or hex")
 	c.Flags().BoolVar(&keys, "keys", false, "print the key and a tab before the value")
-	c.Flags().StringVar(&s.format, "output", "text", "text or json")
+	c.Flags().StringVar(&format, "output", "text", "text, or json for an object a line with everything that a record has")
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if err := oneOf(c, "--decode", decode, decodings); err != nil {
+			return err
+		}
+		return oneOf(c, "--output", format, []string{"text", "json", "jsonl"})
+	}
 	c.RunE = s.withCluster(func(ctx context.Context, c *ops.Cluster, args []string) error {
 		var err error
 		if q.From, err = ops.ParseFrom(from, time.Now()); err != nil {
-			return usage("--offset %v", err)
+			return usage(nil, "--offset %v", err)
 		}
 		show, err := s.decoder(decode)
 		if err != nil {
@@ -43,7 +50,7 @@ func (s *shell) consumeCommand() *cobra.Command {
 		q.Topics, s.serving = args, q.Follow
 		var failed error
 		err = c.Consume(ctx, q, func(r *kgo.Record) bool {
-			failed = s.printRecord(ctx, r, show, keys)
+			failed = s.printRecord(ctx, r, printing{show, format == "text", keys})
 			return failed == nil
 		})
 		if failed != nil {
@@ -56,44 +63,65 @@ func (s *shell) consumeCommand() *cobra.Command {
 
 // shown is a record as JSON output has it.
 type shown struct {
-	Version   int               `json:"_v"`
-	Topic     string            `json:"topic"`
-	Partition int32             `json:"partition"`
-	Offset    int64             `json:"offset"`
-	Timestamp time.Time         `json:"timestamp"`
-	Key       any               `json:"key"`
-	Value     any               `json:"value"`
-	Headers   map[string]string `json:"headers,omitempty"`
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Timestamp time.Time `json:"timestamp"`
+	Key       any       `json:"key"`
+	Value     any       `json:"value"`
+	Headers   []header  `json:"headers,omitempty"`
+}
+
+// header is one of a record's headers: a key may come more than once.
+type header struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"`
 }
 
 type decoder func(ctx context.Context, topic string, data []byte) (any, error)
 
-func (s *shell) printRecord(ctx context.Context, r *kgo.Record, value decoder, keys bool) error {
-	v, err := value(ctx, r.Topic, r.Value)
-	if err != nil {
-		return fmt.Errorf("%s-%d, offset %d: %w", r.Topic, r.Partition, r.Offset, s.registryFault(err))
+// decodings are the values of --decode.
+var decodings = []string{"auto", "avro", "json", "string", "hex"}
+
+// printing is how records are printed.
+type printing struct {
+	value      decoder
+	text, keys bool
+}
+
+func (s *shell) printRecord(ctx context.Context, r *kgo.Record, how printing) error {
+	var v any // a tombstone has no value to decode
+	var err error
+	if r.Value != nil {
+		if v, err = how.value(ctx, r.Topic, r.Value); err != nil {
+			return undecodable(r, s.registryFault(err))
+		}
 	}
-	switch s.format {
-	case "text":
+	if how.text {
 		var line bytes.Buffer
-		if keys {
-			fmt.Fprintf(&line, "%v\t", text(plain(r.Key)))
+		if how.keys {
+			fmt.Fprintf(&line, "%s\t", text(plain(r.Key)))
 		}
 		fmt.Fprintf(&line, "%s\n", text(v))
 		_, err = s.out.Write(line.Bytes())
 		return err
-	case "json":
-		out := shown{Version: 1, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Key: plain(r.Key), Value: v}
-		for _, h := range r.Headers {
-			if out.Headers == nil {
-				out.Headers = map[string]string{}
-			}
-			out.Headers[h.Key] = string(h.Value)
-		}
-		return json.NewEncoder(s.out).Encode(out)
-	default:
-		return usage("--output %s: need text or json", s.format)
 	}
+	out := shown{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Key: plain(r.Key), Value: v}
+	for _, h := range r.Headers {
+		out.Headers = append(out.Headers, header{h.Key, plain(h.Value)})
+	}
+	return s.lines(out)
+}
+
+// undecodable says which record could not be shown.
+func undecodable(r *kgo.Record, err error) error {
+	f := *asFault(err)
+	f.Message = fmt.Sprintf("%s-%d, offset %d: %s", r.Topic, r.Partition, r.Offset, f.Error())
+	f.Err = nil
+	if f.Code == ops.CodeFailed || f.Code == ops.CodeRegistry {
+		f.Code, f.Try = ops.CodeUndecodable, "--decode string"
+	}
+	return &f
 }
 
 func text(v any) string {
@@ -129,14 +157,13 @@ func (s *shell) decoder(name string) (decoder, error) {
 	case "json":
 		return func(_ context.Context, _ string, b []byte) (any, error) {
 			if !json.Valid(b) {
-				return nil, fmt.Errorf("the value is not JSON (try --decode string)")
+				return nil, errors.New("the value is not JSON")
 			}
 			return json.RawMessage(b), nil
 		}, nil
-	case "avro", "auto":
+	default:
 		return s.avroDecoder(name == "auto")
 	}
-	return nil, usage("--decode %s: need auto, avro, json, string or hex", name)
 }
 
 // avroDecoder shows Avro as JSON. With guess, only what begins as a frame of
@@ -144,7 +171,7 @@ func (s *shell) decoder(name string) (decoder, error) {
 func (s *shell) avroDecoder(guess bool) (decoder, error) {
 	client, err := schema.NewClient(s.registry)
 	if err != nil {
-		return nil, usage("--registry %s: %v", s.registry, err)
+		return nil, usage(nil, "--registry %s: %v", s.registry, err)
 	}
 	generic, err := schema.Generic(client)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -32,9 +31,11 @@ func (s *shell) devCommand() *cobra.Command {
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case dir != "" && memory:
-			return usage("--data and --memory exclude each other").forCommand(cmd)
+			return usage(cmd, "--data and --memory exclude each other")
 		case port < 0 || port > 65535:
-			return usage("--port %d: need 0 to 65535", port).forCommand(cmd)
+			return usage(cmd, "--port %d: need 0 to 65535", port)
+		case !cmd.Flags().Changed("port"):
+			port = node.UsualPorts
 		}
 		if dir == "" && !memory {
 			temporary, err := os.MkdirTemp("", "millrace-dev-")
@@ -57,7 +58,7 @@ func (s *shell) startCommand() *cobra.Command {
 	c.Flags().StringArrayVarP(&files, "config", "c", nil, "configuration file")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(files) != 1 {
-			return usage("millrace start needs one -c FILE").forCommand(cmd)
+			return usage(cmd, "millrace start needs one -c FILE")
 		}
 		data, err := os.ReadFile(files[0])
 		if err != nil {
@@ -72,10 +73,6 @@ func (s *shell) startCommand() *cobra.Command {
 		return s.serve(cmd.Context(), cfg, false)
 	}
 	return c
-}
-
-func (s *shell) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(s.errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // serve runs a node until ctx ends or a part of it fails.
@@ -107,18 +104,17 @@ func (s *shell) announce(ctx context.Context, n *node.Node, asJSON bool) error {
 			}
 		}
 	}
-	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := n.Ready(waiting); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil // ended before it was ready
 		}
 		return err
 	}
 	if asJSON {
 		return json.NewEncoder(s.out).Encode(addresses)
 	}
-	_, err := fmt.Fprintf(s.out, "ready after %d ms; Ctrl-C ends it\n", time.Since(began).Milliseconds())
+	_, err := fmt.Fprintf(s.out, "ready after %d ms; Ctrl-C ends it\n", time.Since(s.began).Milliseconds())
 	return err
 }

@@ -44,7 +44,7 @@ func (s *shell) produceCommand() *cobra.Command {
 				return err
 			}
 		}
-		in, closeInput, err := s.input(file)
+		in, closeInput, err := s.input(ctx, file)
 		if err != nil {
 			return err
 		}
@@ -56,9 +56,10 @@ func (s *shell) produceCommand() *cobra.Command {
 	return s.onRegistry(s.onCluster(c))
 }
 
-func (s *shell) input(file string) (io.Reader, func() error, error) {
+// input opens a file, or standard input where none or - is named.
+func (s *shell) input(ctx context.Context, file string) (io.Reader, func() error, error) {
 	if file == "" || file == "-" {
-		return s.in, func() error { return nil }, nil
+		return newInterruptible(ctx, s.in), func() error { return nil }, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -71,7 +72,7 @@ func (s *shell) input(file string) (io.Reader, func() error, error) {
 func (s *shell) encoder(topic, subject string) (func(context.Context, []byte) ([]byte, error), error) {
 	client, err := schema.NewClient(s.registry)
 	if err != nil {
-		return nil, err
+		return nil, usage(nil, "--registry %s: %v", s.registry, err)
 	}
 	generic, err := schema.Generic(client, schema.Subject(func(string, string, bool) string { return subject }))
 	if err != nil {

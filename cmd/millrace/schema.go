@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func (s *shell) withRegistry(do func(ctx context.Context, c *schema.Client, args
 	return func(cmd *cobra.Command, args []string) error {
 		client, err := schema.NewClient(s.registry)
 		if err != nil {
-			return usage("--registry %s: %v", s.registry, err)
+			return usage(nil, "--registry %s: %v", s.registry, err)
 		}
 		defer client.Close()
 		ctx, cancel := context.WithTimeout(cmd.Context(), ops.DefaultTimeout)
@@ -83,7 +84,7 @@ func (s *shell) schemaGet() *cobra.Command {
 	c := &cobra.Command{Use: "get SUBJECT [VERSION]", Short: "Print the schema of a subject, the latest without a version"}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 || len(args) > 2 {
-			return usage("%s needs SUBJECT and perhaps VERSION", c.CommandPath()).forCommand(c)
+			return usage(c, "%s needs SUBJECT and perhaps VERSION", c.CommandPath())
 		}
 		return nil
 	}
@@ -117,25 +118,28 @@ func (s *shell) find(ctx context.Context, c *schema.Client, args []string) (*sch
 	}
 	version, err := strconv.Atoi(args[1])
 	if err != nil || version < 1 {
-		return nil, usage("version %q: need a number from 1, or latest", args[1])
+		return nil, usage(nil, "version %q: need a number from 1, or latest", args[1])
 	}
 	return c.Version(ctx, args[0], version)
 }
 
-func (s *shell) definition(file string) (schema.Definition, error) {
-	in, closeInput, err := s.input(file)
+// maxSchema bounds a schema that is read from a file.
+const maxSchema = 8 << 20
+
+func (s *shell) definition(ctx context.Context, file string) (schema.Definition, error) {
+	in, closeInput, err := s.input(ctx, file)
 	if err != nil {
 		return schema.Definition{}, err
 	}
 	defer closeInput()
-	text, err := readAll(in)
-	return schema.Definition{Text: text}, err
+	text, err := io.ReadAll(io.LimitReader(in, maxSchema))
+	return schema.Definition{Text: string(text)}, err
 }
 
 func (s *shell) schemaRegister() *cobra.Command {
 	c := &cobra.Command{Use: "register SUBJECT FILE", Short: "Register an Avro schema; - reads standard input", Args: exactly("SUBJECT", "FILE")}
 	c.RunE = s.withRegistry(func(ctx context.Context, c *schema.Client, args []string) error {
-		def, err := s.definition(args[1])
+		def, err := s.definition(ctx, args[1])
 		if err != nil {
 			return err
 		}
@@ -155,7 +159,7 @@ func (s *shell) schemaRegister() *cobra.Command {
 func (s *shell) schemaCheck() *cobra.Command {
 	c := &cobra.Command{Use: "check SUBJECT FILE", Short: "Say whether a schema could be registered; exit code 6 where not", Args: exactly("SUBJECT", "FILE")}
 	c.RunE = s.withRegistry(func(ctx context.Context, c *schema.Client, args []string) error {
-		def, err := s.definition(args[1])
+		def, err := s.definition(ctx, args[1])
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	for _, pair := range list {
 		k, v, found := strings.Cut(pair, "=")
 		if !found || k == "" {
-			return nil, usage("%s %s: need KEY=VALUE", flag, pair)
+			return nil, usage(nil, "%s %s: need KEY=VALUE", flag, pair)
 		}
 		m[k] = v
 	}
@@ -143,7 +143,10 @@ func (s *shell) confirm(yes bool, plan string) error {
 	if yes {
 		return nil
 	}
-	refused := fault{&ops.Fault{Kind: ops.Usage, Code: ops.CodeConfirm, Message: "not confirmed: " + plan, Try: "--yes"}}
+	refused := &ops.Fault{
+		Kind: ops.Usage, Code: ops.CodeConfirm, Message: "not confirmed: " + plan,
+		Hint: "without a terminal nobody can be asked", Try: "--yes",
+	}
 	file, ok := s.in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return refused

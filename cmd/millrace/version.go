@@ -1,20 +1,11 @@
 package main
 
 import (
-	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
-
-// maxSchema bounds a schema that is read from a file.
-const maxSchema = 8 << 20
-
-func readAll(in io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(in, maxSchema))
-	return string(text), err
-}
 
 func (s *shell) versionCommand() *cobra.Command {
 	c := &cobra.Command{Use: "version", Short: "Print the version", Args: exactly()}

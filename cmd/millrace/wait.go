@@ -14,18 +14,21 @@ import (
 	"github.com/millrace-io/millrace/internal/ops"
 )
 
+// waitable are the parts that can be waited for.
+var waitable = []string{"kafka", "registry", "connect", "mirrors"}
+
 func (s *shell) waitCommand() *cobra.Command {
 	var parts []string
 	var timeout time.Duration
 	var admin string
 	c := &cobra.Command{Use: "wait", Short: "Wait until a node is ready; exit code 3 when it is not in time", Args: exactly()}
-	c.Flags().StringSliceVar(&parts, "for", nil, "parts to wait for: kafka, registry, connect, mirrors; all without it")
+	c.Flags().StringSliceVar(&parts, "for", nil, "parts to wait for: "+strings.Join(waitable, ", ")+"; all of the node without it")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
 	c.Flags().StringVar(&admin, "admin", fromEnv("MILLRACE_ADMIN", "127.0.0.1:9644")[0], "address of the admin server")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		for _, p := range parts {
-			if !slices.Contains([]string{"kafka", "registry", "connect", "mirrors"}, p) {
-				return usage("--for %s: need kafka, registry, connect or mirrors", p).forCommand(cmd)
+			if err := oneOf(cmd, "--for", p, waitable); err != nil {
+				return err
 			}
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
@@ -43,6 +46,7 @@ func waitReady(ctx context.Context, admin string, parts []string) error {
 	for {
 		states, err := readiness(ctx, admin)
 		switch {
+		case ctx.Err() != nil: // the attempt was cut short: what was known before says more
 		case err != nil:
 			last = err.Error()
 		default:

@@ -241,14 +241,18 @@ func (f *File) worker() worker.Config {
 }
 
 // Dev is everything on, on loopback, for development: what millrace dev runs.
-// An empty dir keeps all in memory. With port 9092 the parts take their usual
-// ports, else Kafka takes the port and the others free ones.
+// An empty dir keeps all in memory. With UsualPorts the parts take the ports
+// that clients expect; else Kafka takes the port and the others free ones.
 func Dev(dir string, port int) Config {
 	address := func(usual int) string {
-		if port == kafkaPort {
+		if port == UsualPorts {
 			return fmt.Sprintf("127.0.0.1:%d", usual)
 		}
 		return "127.0.0.1:0"
+	}
+	kafka := address(9092)
+	if port != UsualPorts {
+		kafka = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	properties := broker.Development()
 	if dir == "" {
@@ -257,7 +261,7 @@ func Dev(dir string, port int) Config {
 	return Config{
 		Broker: &broker.Config{
 			DataDir: dir, Properties: properties, LowerReplication: true,
-			Listeners: []broker.Listener{{Name: "local", Address: fmt.Sprintf("127.0.0.1:%d", port)}},
+			Listeners: []broker.Listener{{Name: "local", Address: kafka}},
 		},
 		Registry: &Registry{Listen: address(8081)},
 		Connect: &Connect{Listen: address(8083), Config: worker.Config{
@@ -267,5 +271,5 @@ func Dev(dir string, port int) Config {
 	}
 }
 
-// kafkaPort is the port that Kafka clients expect.
-const kafkaPort = 9092
+// UsualPorts is the port of Dev that means every part's usual one.
+const UsualPorts = -1

@@ -106,6 +106,7 @@ func (n *Node) start(ctx, running context.Context) error {
 			bound.close()
 		}
 	}()
+	n.expectParts()
 	n.serveAdmin(bound.admin)
 	if err = n.startBroker(ctx, running, bound.kafka); err != nil {
 		return err
@@ -118,19 +119,30 @@ func (n *Node) start(ctx, running context.Context) error {
 	return nil
 }
 
+// expectParts makes the node unready from the first moment for what it is to
+// have; each part replaces its check when it is started.
+func (n *Node) expectParts() {
+	for part, wanted := range map[string]bool{
+		"broker": n.cfg.Broker != nil, "registry": n.cfg.Registry != nil,
+		"connect": n.cfg.Connect != nil, "mirrors": len(n.cfg.Mirrors) > 0,
+	} {
+		if wanted {
+			n.parts.add(part, func() bool { return false })
+		}
+	}
+}
+
 func (n *Node) startBroker(ctx, running context.Context, listeners []broker.Listener) error {
 	if n.cfg.Broker == nil {
 		return nil
 	}
-	started := make(chan struct{})
-	n.parts.add("broker", ready(started))
 	cfg := *n.cfg.Broker
 	cfg.Listeners, cfg.Logger, cfg.Metrics = listeners, n.cfg.Logger.With("part", "broker"), n.metrics
 	var err error
 	if n.broker, err = broker.Start(ctx, cfg); err != nil {
 		return err
 	}
-	close(started)
+	n.parts.add("broker", func() bool { return true })
 	n.tasks.Go(func() {
 		select {
 		case err := <-n.broker.Failed():

@@ -46,10 +46,15 @@ func (f *Fault) Error() string {
 
 func (f *Fault) Unwrap() error { return f.Err }
 
-// reason is the text of an error without the protocol's own prefix.
+// reason is the text of an error without the protocol's own prefix. What a
+// broker says of a partition that it does not have means, to who named a
+// topic, that there is none.
 func reason(err error) string {
 	var k *kerr.Error
-	if errors.As(err, &k) && err == error(k) {
+	switch {
+	case err == error(kerr.UnknownTopicOrPartition):
+		return "no such topic (" + kerr.UnknownTopicOrPartition.Message + ")"
+	case errors.As(err, &k) && err == error(k):
 		return fmt.Sprintf("%s (%s)", strings.TrimSuffix(k.Description, "."), k.Message)
 	}
 	return err.Error()
@@ -60,6 +65,7 @@ const (
 	CodeFailed       = "MR-1000"
 	CodeUnreachable  = "MR-1001"
 	CodeTimeout      = "MR-1002"
+	CodeAdvertised   = "MR-1003"
 	CodeUnauthorized = "MR-1004"
 	CodeNoTopic      = "MR-1010"
 	CodeTopicExists  = "MR-1011"
@@ -69,9 +75,11 @@ const (
 	CodeNoGroup      = "MR-1020"
 	CodeOffsets      = "MR-1030"
 	CodeTooLarge     = "MR-1031"
+	CodeUndecodable  = "MR-1032"
 	CodeUsage        = "MR-2000"
 	CodeConfigFile   = "MR-2001"
 	CodeConfirm      = "MR-2002"
+	CodeFile         = "MR-2003"
 	CodeRegistry     = "MR-3000"
 	CodeNoSubject    = "MR-3001"
 	CodeIncompatible = "MR-3002"
@@ -117,7 +125,7 @@ var explanations = []struct {
 	code      string
 	hint, try string
 }{
-	{err: kerr.UnknownTopicOrPartition, kind: NotFound, code: CodeNoTopic, hint: "the cluster has no such topic", try: "millrace topic list"},
+	{err: kerr.UnknownTopicOrPartition, kind: NotFound, code: CodeNoTopic, try: "millrace topic list"},
 	{err: kerr.TopicAlreadyExists, kind: Conflict, code: CodeTopicExists, hint: "the name is taken", try: "millrace topic describe NAME"},
 	{err: kerr.InvalidTopicException, kind: Usage, code: CodeBadTopic, hint: "names have 1 to 249 of a-z A-Z 0-9 . _ - and must not differ from another only in . and _"},
 	{err: kerr.InvalidReplicationFactor, kind: Usage, code: CodeReplication, hint: "a partition cannot have more replicas than there are brokers", try: "--replication-factor -1, the broker's default"},
@@ -139,10 +147,41 @@ func Unreached(err error) bool {
 		errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, net.ErrClosed)
 }
 
+// advertised returns the address that could not be reached where it is none of
+// the profile's own, so one that a broker has told.
+func (c *Cluster) advertised(err error) string {
+	var dns *net.DNSError
+	var dial *net.OpError
+	var failed string
+	switch {
+	case errors.As(err, &dns):
+		failed = dns.Name
+	case errors.As(err, &dial) && dial.Op == "dial" && dial.Addr != nil:
+		failed = dial.Addr.String()
+	default:
+		return ""
+	}
+	for _, own := range c.profile.Bootstrap {
+		host, port, _ := net.SplitHostPort(own)
+		if failed == host || failed == own || net.ParseIP(host) == nil && dns == nil && strings.HasSuffix(failed, ":"+port) {
+			return "" // a name may stand for the address that failed
+		}
+	}
+	return failed
+}
+
 func (c *Cluster) unreachable(doing string, err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) {
 		err = dial
+	}
+	if address := c.advertised(err); address != "" {
+		return &Fault{
+			Kind: Unreachable, Code: CodeAdvertised,
+			Message: fmt.Sprintf("cannot %s: the broker at %s, advertised by %s, does not answer", doing, address, strings.Join(c.profile.Bootstrap, ", ")), Err: err,
+			Hint: "the cluster was reached, but a broker of it tells clients an address that this machine cannot reach",
+			Try:  "set broker.listeners[].advertise (advertised.listeners) to an address that it can",
+		}
 	}
 	code := CodeUnreachable
 	if errors.Is(err, context.DeadlineExceeded) {

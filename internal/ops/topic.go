@@ -152,7 +152,7 @@ func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) ([]Result, 
 		result := Result{Name: r.Topic}
 		if r.Err != nil {
 			result.Err = c.explain("delete topic "+r.Topic, r.Err)
-			result.Error = result.Err.Error()
+			result.Error = reason(r.Err)
 		}
 		results = append(results, result)
 	}
