@@ -34,6 +34,7 @@ var codes = []struct {
 	{replica.ErrSegmentTooSmall, kerr.RecordListTooLarge},
 	{replica.ErrInvalidRecord, kerr.InvalidRecord},
 	{replica.ErrInvalidTxnState, kerr.InvalidTxnState},
+	{replica.ErrPolicy, kerr.PolicyViolation},
 	{replica.ErrUnsupportedTimestamp, kerr.InvalidRequest},
 	{replica.ErrStorage, kerr.KafkaStorageError},
 

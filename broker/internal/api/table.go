@@ -61,6 +61,7 @@ func Table() []API {
 		{Key: 18, Min: 0, Max: 5, serve: now((*Broker).apiVersions)},
 		{Key: 19, Min: 2, Max: 7, Access: onTopic("Create"), serve: blocking((*Broker).createTopics)},
 		{Key: 20, Min: 1, Max: 6, Access: onTopic("Delete"), serve: blocking((*Broker).deleteTopics)},
+		{Key: 21, Min: 0, Max: 2, Access: onTopic("Delete"), serve: blocking((*Broker).deleteRecords)},
 		{Key: 22, Min: 0, Max: 5, Access: onCluster("IdempotentWrite"), serve: blocking((*Broker).initProducerID)},
 		{Key: 23, Min: 2, Max: 4, Access: onTopic("Describe"), serve: now((*Broker).offsetForLeaderEpoch)},
 		{Key: 32, Min: 1, Max: 4, Access: onTopic("DescribeConfigs"), serve: now((*Broker).describeConfigs)},

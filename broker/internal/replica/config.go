@@ -8,6 +8,9 @@ import (
 // Config is what a topic's configuration says to its replicas.
 type Config struct {
 	Log commitlog.Config
+	// Delete lets records go by age, size and request (cleanup.policy has
+	// delete).
+	Delete bool
 	// MaxMessageBytes bounds one batch (max.message.bytes); 0 does not.
 	MaxMessageBytes int
 	// AppendTime makes the time of the append the timestamp of every record
@@ -29,7 +32,7 @@ func ConfigOf(t kafkaconf.Topic) Config {
 		Compacted: !t.Delete, // compact,delete loses old segments too
 	}
 	return Config{
-		Log: log, MaxMessageBytes: t.MaxMessageBytes, AppendTime: t.Timestamp.AppendTime,
+		Log: log, Delete: t.Delete, MaxMessageBytes: t.MaxMessageBytes, AppendTime: t.Timestamp.AppendTime,
 		PageCache: t.PageCache, MinISR: t.MinInsync,
 	}
 }

@@ -31,6 +31,8 @@ var (
 	// ErrInvalidTxnState: a transactional batch of a transaction that this
 	// partition is not part of.
 	ErrInvalidTxnState = errors.New("replica: partition is not in the transaction")
+	// ErrPolicy: the topic's cleanup.policy does not allow it.
+	ErrPolicy = errors.New("replica: not allowed by cleanup.policy")
 	// ErrStorage: the disk fails. The cause is wrapped.
 	ErrStorage = errors.New("replica: storage failure")
 	// ErrDeleted: the topic is gone.

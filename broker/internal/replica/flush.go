@@ -53,11 +53,7 @@ func (p *Partition) Retain(now time.Time) (deleted int, err error) {
 	if deleted == 0 {
 		return deleted, err
 	}
-	p.mu.Lock()
-	woken := p.perform(p.state.Started(p.log.Start()))
-	p.mu.Unlock()
-	woken.Wake()
-	p.visible.WakeReaders().Wake() // the log start has moved
+	p.started()
 	return deleted, err
 }
 
