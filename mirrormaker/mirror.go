@@ -73,6 +73,9 @@ func New(cfg Config) (*Mirror, error) {
 // run at all; a partition that cannot go on is shown in Status instead.
 func (m *Mirror) Run(outer context.Context) error {
 	routes, err := m.routes(outer)
+	if outer.Err() != nil {
+		return nil // whatever was cut short was cut short by the end
+	}
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (m *Mirror) Run(outer context.Context) error {
 	}
 	err = group.Wait()
 	if outer.Err() != nil {
-		return nil // whatever was cut short was cut short by the end
+		return nil
 	}
 	return err
 }

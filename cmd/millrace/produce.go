@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,13 +33,14 @@ func (s *shell) produceCommand() *cobra.Command {
 		if key != "" {
 			p.Key = []byte(key)
 		}
-		pairs, err := pairs("-H", headers)
-		if err != nil {
-			return err
-		}
-		for k, v := range pairs {
+		for _, h := range headers {
+			k, v, err := pair("-H", h)
+			if err != nil {
+				return err
+			}
 			p.Headers = append(p.Headers, kgo.RecordHeader{Key: k, Value: []byte(v)})
 		}
+		var err error
 		if subject != "" {
 			if p.Encode, err = s.encoder(p.Topic, subject); err != nil {
 				return err
@@ -80,6 +82,9 @@ func (s *shell) encoder(topic, subject string) (func(context.Context, []byte) ([
 	}
 	return func(ctx context.Context, value []byte) ([]byte, error) {
 		encoded, err := generic.EncodeJSON(ctx, topic, value)
+		if errors.Is(err, schema.ErrInvalid) { // the data is at fault, not how the command was used
+			return nil, &ops.Fault{Kind: ops.Failed, Code: ops.CodeUnencodable, Message: err.Error(), Try: "millrace schema get " + subject}
+		}
 		return encoded, s.registryFault(err)
 	}, nil
 }

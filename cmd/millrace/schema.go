@@ -35,8 +35,8 @@ func (s *shell) withRegistry(do func(ctx context.Context, c *schema.Client, args
 
 // registryFault says what a refusal of the registry means for a person.
 func (s *shell) registryFault(err error) error {
-	var already *ops.Fault
-	if err == nil || errors.As(err, &already) {
+	var refused *schema.Error
+	if !errors.As(err, &refused) {
 		return err
 	}
 	f := &ops.Fault{Kind: ops.Failed, Code: ops.CodeRegistry, Message: err.Error()}

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 //	interrupt NAME CODE    sends Ctrl-C and expects the exit code
 //	exits CODE ARGS...     runs millrace ARGS and expects the exit code
 //	until REGEXP ARGS...   runs millrace ARGS until its output matches
+//	awaitfile FILE REGEXP  waits until a file's contents match
 //	scrub FILE             writes standard output to a file, without what
 //	                       differs from run to run
 func TestScripts(t *testing.T) {
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "begin": begin, "type": typeLine, "awaits": awaits, "interrupt": interrupt,
-			"exits": exits, "until": until, "scrub": scrub,
+			"exits": exits, "until": until, "awaitfile": awaitFile, "scrub": scrub,
 		},
 	})
 }
@@ -167,9 +168,25 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "awaitfile FILE REGEXP")
+	want := regexp.MustCompile(args[1])
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if want.Match(text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no match of %s in %s (%v): %s", args[1], args[0], err, text)
+		}
+	}
+}
+
 // volatile is what differs from run to run in the output of commands.
 var volatile = []struct{ pattern, with string }{
-	{`"id": "[A-Za-z0-9+/_=-]{22,24}"`, `"id": "TOPIC-ID"`},
+	{`(?m)(id"?: "?)[A-Za-z0-9_-]{22}\b`, "${1}TOPIC-ID"},
 	{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
 	{`127\.0\.0\.1:\d+`, "ADDRESS"},
 	{`go1\.[0-9a-z.]+`, "GO-VERSION"},

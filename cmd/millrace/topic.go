@@ -68,14 +68,22 @@ func (s *shell) topicCreate() *cobra.Command {
 // pairs reads KEY=VALUE arguments.
 func pairs(flag string, list []string) (map[string]string, error) {
 	m := map[string]string{}
-	for _, pair := range list {
-		k, v, found := strings.Cut(pair, "=")
-		if !found || k == "" {
-			return nil, usage(nil, "%s %s: need KEY=VALUE", flag, pair)
+	for _, text := range list {
+		k, v, err := pair(flag, text)
+		if err != nil {
+			return nil, err
 		}
 		m[k] = v
 	}
 	return m, nil
+}
+
+func pair(flag, text string) (key, value string, err error) {
+	key, value, found := strings.Cut(text, "=")
+	if !found || key == "" {
+		return "", "", usage(nil, "%s %s: need KEY=VALUE", flag, text)
+	}
+	return key, value, nil
 }
 
 func (s *shell) topicDescribe() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,11 @@ func isCustom(t reflect.Type) bool { return reflect.PointerTo(t).Implements(cust
 
 // Load parses a file and decodes it onto the struct that into points to, with
 // every placeholder allowed. The error is an Errors with all faults.
+//
+// Where the struct is a Validator, it is asked also when its parts have faults,
+// so that what spans them is said in the same run: it must be content with keys
+// that could not be read and are zero. What it says of a key that has a fault
+// already is left out.
 func Load(file string, data []byte, into any) error {
 	root, parseErr := Parse(file, data)
 	var errs Errors
@@ -64,8 +70,26 @@ func Load(file string, data []byte, into any) error {
 			return err
 		}
 		errs = append(errs, found...)
+		if v, ok := into.(Validator); ok {
+			errs = append(errs, unsaid(errs, root.place(v.Validate()))...)
+		}
 	}
 	return errs.orNil()
+}
+
+// place spreads the faults of a Validator over the node.
+func (n *Node) place(err error) Errors {
+	var d decoder
+	d.validation(n, err)
+	return d.errs
+}
+
+// unsaid leaves out faults of keys that have one already: what could not be
+// read is wrong once, not once for each thing that depends on it.
+func unsaid(said, more Errors) Errors {
+	return slices.DeleteFunc(more, func(e Error) bool {
+		return slices.ContainsFunc(said, func(s Error) bool { return s.Path == e.Path })
+	})
 }
 
 // Decode reads the node onto what into points to. Keys that are absent get
@@ -73,15 +97,6 @@ func Load(file string, data []byte, into any) error {
 func (n *Node) Decode(into any, s Secrets) error {
 	d := decoder{secrets: s}
 	d.value(n, reflect.ValueOf(into).Elem(), tag{})
-	return d.errs.orNil()
-}
-
-// Place gives the faults of a Validator their places below the node. It is for
-// checks that span what Decode has made, and that are worth making where a part
-// of it is faulty.
-func (n *Node) Place(err error) error {
-	var d decoder
-	d.validation(n, err)
 	return d.errs.orNil()
 }
 

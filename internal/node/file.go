@@ -113,34 +113,18 @@ type metricsSection struct {
 // LoadFile reads millrace.yaml and reports every fault with its place.
 func LoadFile(name string, data []byte) (*File, error) {
 	f := &File{}
-	root, err := conf.Parse(name, data)
-	if root == nil || root.Kind != conf.Mapping {
+	err := conf.Load(name, data, f)
+	if f.Connect == nil {
 		return f, err
 	}
-	err = conf.Join(err, root.Decode(f, conf.Secrets{Any: true}))
-	if f.Connect != nil {
-		secrets := conf.Secrets{Dirs: f.Connect.Secrets.Dirs, EnvPrefixes: f.Connect.Secrets.EnvPrefixes}
-		var faults error
-		f.connectors, faults = f.Connect.Resolve(all.List(), secrets)
-		err = conf.Join(err, faults)
-	}
-	return f, conf.Join(err, unsaid(err, root.Place(f.check())))
+	secrets := conf.Secrets{Dirs: f.Connect.Secrets.Dirs, EnvPrefixes: f.Connect.Secrets.EnvPrefixes}
+	var faults error
+	f.connectors, faults = f.Connect.Resolve(all.List(), secrets)
+	return f, conf.Join(err, faults)
 }
 
-// unsaid leaves out faults of keys that have one already: what could not be
-// read is wrong once, not once for each thing that depends on it.
-func unsaid(said, more error) error {
-	var before, faults conf.Errors
-	if !errors.As(said, &before) || !errors.As(more, &faults) {
-		return more
-	}
-	return conf.Join(slices.DeleteFunc(faults, func(e conf.Error) bool {
-		return slices.ContainsFunc(before, func(b conf.Error) bool { return b.Path == e.Path })
-	}))
-}
-
-// check checks what spans sections.
-func (f *File) check() error {
+// Validate checks what spans sections. Keys may be zero that could not be read.
+func (f *File) Validate() error {
 	var errs []error
 	fault := func(key string, err error) {
 		if err != nil {
@@ -169,7 +153,7 @@ func (f *File) check() error {
 func (f *File) checkBroker() error {
 	var errs []error
 	if f.Node.DataDir == "" {
-		errs = append(errs, conf.At("node.data_dir", errors.New("is missing: where shall the broker keep its data?")))
+		errs = append(errs, conf.At("node.data_dir", errors.New("missing: where shall the broker keep its data?")))
 	}
 	names, addresses := map[string]bool{}, map[string]bool{}
 	for i, l := range f.Broker.Listeners {

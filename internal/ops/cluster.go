@@ -41,5 +41,5 @@ func (c *Cluster) Close() { c.client.Close() }
 // Ready reports whether a broker answers.
 func (c *Cluster) Ready(ctx context.Context) error {
 	_, err := c.admin.BrokerMetadata(ctx)
-	return c.explain("ask for the brokers", err)
+	return c.explain("list brokers", err)
 }

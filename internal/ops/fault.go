@@ -84,12 +84,20 @@ const (
 	CodeNoSubject    = "MR-3001"
 	CodeIncompatible = "MR-3002"
 	CodeBadSchema    = "MR-3003"
+	CodeUnencodable  = "MR-3004"
 	CodeConnect      = "MR-4000"
 	CodeNoConnector  = "MR-4001"
 	CodeMirror       = "MR-5000"
 	CodePort         = "MR-6000"
 	CodeData         = "MR-6001"
 )
+
+// within is the fault with what the error that wraps it says of the place.
+func (f *Fault) within(err error) error {
+	g := *f
+	g.Message = strings.TrimSuffix(err.Error(), f.Error()) + f.Message
+	return &g
+}
 
 // explain turns an error of a client into a Fault about what was being done.
 func (c *Cluster) explain(doing string, err error) error {
@@ -98,7 +106,7 @@ func (c *Cluster) explain(doing string, err error) error {
 	}
 	var f *Fault
 	if errors.As(err, &f) {
-		return err
+		return f.within(err)
 	}
 	for _, e := range explanations {
 		if errors.Is(err, e.err) {

@@ -31,6 +31,9 @@ type Produce struct {
 // Produce sends a record for each line of in, in order, and returns how many
 // the cluster acked. It stops at the first that is refused.
 func (c *Cluster) Produce(ctx context.Context, in io.Reader, p Produce) (int, error) {
+	if _, err := c.admin.BrokerMetadata(ctx); err != nil { // a producer would try for as long as a record may take
+		return 0, c.explain("produce to topic "+p.Topic, err)
+	}
 	client, err := c.producer(p.Partition)
 	if err != nil {
 		return 0, err

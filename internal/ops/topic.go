@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // Topic is a topic as lists show it.
 type Topic struct {
 	Name              string `json:"name"`
-	Partitions        int    `json:"partitions"`
+	Partitions        int    `json:"partition_count"`
 	ReplicationFactor int    `json:"replication_factor"`
 	Internal          bool   `json:"internal"`
 }
@@ -23,9 +24,9 @@ type Topic struct {
 // TopicDetail is a topic with its partitions and the configs it sets.
 type TopicDetail struct {
 	Topic
-	ID      string            `json:"id"`
+	ID      string            `json:"id,omitempty"` // as Kafka's tools show it; older clusters have none
 	Configs map[string]string `json:"configs"`
-	Parts   []Partition       `json:"partition_list"`
+	Parts   []Partition       `json:"partitions"`
 }
 
 // Partition is one partition of a topic.
@@ -105,7 +106,7 @@ func (c *Cluster) DescribeTopic(ctx context.Context, name string) (TopicDetail, 
 		return TopicDetail{}, c.explain("describe topic "+name, err)
 	}
 	d := details[name]
-	out := TopicDetail{Topic: summary(d), ID: d.ID.String(), Configs: map[string]string{}}
+	out := TopicDetail{Topic: summary(d), ID: topicID(d.ID), Configs: map[string]string{}}
 	starts, err := c.admin.ListStartOffsets(ctx, name)
 	if err != nil {
 		return out, c.explain("list offsets of topic "+name, err)
@@ -123,6 +124,13 @@ func (c *Cluster) DescribeTopic(ctx context.Context, name string) (TopicDetail, 
 		})
 	}
 	return out, c.describeConfigs(ctx, &out)
+}
+
+func topicID(id kadm.TopicID) string {
+	if id == (kadm.TopicID{}) {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func (c *Cluster) describeConfigs(ctx context.Context, t *TopicDetail) error {

@@ -61,9 +61,6 @@ func (b *Broker) createdTopic(r controller.TopicResult) kmsg.CreateTopicsRespons
 		return t
 	}
 	t.TopicID, t.NumPartitions, t.ReplicationFactor = r.ID, r.Partitions, r.Replicas
-	if r.Lowered > 0 {
-		b.Logger.Warn("topic has fewer replicas than asked for", "topic", r.Name, "asked", r.Lowered, "replicas", r.Replicas)
-	}
 	layers := b.image().TopicLayers(r.Name, b.NodeID, b.Static)
 	layers.Topic = r.Configs
 	layers.Replicas = int(r.Replicas)
