@@ -35,7 +35,7 @@ lint:
 	$(GO) run $(GOLANGCI) run ./...
 
 bench: build ## benchmarks, start-up time and idle memory
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./internal/record ./broker/internal/commitlog ./broker/internal/wire ./broker/internal/group ./broker/internal/wait
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./internal/record ./broker/internal/{commitlog,wire,api,group,wait}
 	test/startup.sh bin/millrace
 
 fuzz: ## every fuzz target for FUZZTIME each

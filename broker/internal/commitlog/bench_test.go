@@ -32,7 +32,8 @@ func BenchmarkAppend64(b *testing.B) {
 		sync.Mutex
 		sync.Cond
 		waiting []record.Batch
-		done    int
+		queued  int // batches that ever waited
+		done    int // those of them that are written
 		writing bool
 		writes  int
 	}
@@ -46,7 +47,8 @@ func BenchmarkAppend64(b *testing.B) {
 		for pb.Next() {
 			q.Lock()
 			q.waiting = append(q.waiting, batch)
-			turn := q.done + len(q.waiting)
+			q.queued++
+			turn := q.queued
 			for q.done < turn {
 				if q.writing {
 					q.Wait()
