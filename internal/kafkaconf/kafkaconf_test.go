@@ -191,7 +191,8 @@ func TestTopicDefaults(t *testing.T) {
 		Delete:          true,
 		Clean:           TopicCleaning{MinDirtyRatio: 0.5, MaxLag: math.MaxInt64, DeleteRetention: 24 * time.Hour},
 		Timestamp:       TopicTimestamps{BeforeMax: math.MaxInt64, AfterMax: time.Hour},
-		MaxMessageBytes: 1048588, Compression: "producer", MinInsync: 1,
+		MaxMessageBytes: 1048588, MinInsync: 1,
+		Compression:   TopicCompression{Type: "producer", GzipLevel: -1, LZ4Level: 9, ZstdLevel: 3},
 		FlushMessages: math.MaxInt64, FlushAge: math.MaxInt64,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

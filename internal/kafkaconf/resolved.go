@@ -13,12 +13,14 @@ type Topic struct {
 	Timestamp TopicTimestamps
 
 	MaxMessageBytes int
-	Compression     string // producer, or a codec by name
+	Compression     TopicCompression
 	MinInsync       int
 	UncleanElection bool
 	// PageCache is durability=pagecache: the high watermark follows the log
 	// end, not the flushed end.
 	PageCache bool
+	// ValidateRecords is the broker config validate.records=full.
+	ValidateRecords bool
 	// FlushMessages and FlushAge act with PageCache only.
 	FlushMessages int64
 	FlushAge      time.Duration
@@ -42,6 +44,12 @@ type TopicCleaning struct {
 	MinLag          time.Duration
 	MaxLag          time.Duration
 	DeleteRetention time.Duration
+}
+
+// TopicCompression rules how batches are stored.
+type TopicCompression struct {
+	Type                           string // producer, or a codec by name
+	GzipLevel, LZ4Level, ZstdLevel int
 }
 
 // TopicTimestamps rules the timestamps of records.
@@ -80,10 +88,16 @@ func (l Layers) TopicConfig() Topic {
 			AfterMax:   age("message.timestamp.after.max.ms"),
 		},
 		MaxMessageBytes: int(num("max.message.bytes")),
-		Compression:     l.value(TopicScope, "compression.type").Text,
+		Compression: TopicCompression{
+			Type:      l.value(TopicScope, "compression.type").Text,
+			GzipLevel: int(num("compression.gzip.level")),
+			LZ4Level:  int(num("compression.lz4.level")),
+			ZstdLevel: int(num("compression.zstd.level")),
+		},
 		MinInsync:       int(num("min.insync.replicas")),
 		UncleanElection: l.value(TopicScope, "unclean.leader.election.enable").Bool,
 		PageCache:       l.value(TopicScope, "durability").Text == pagecache,
+		ValidateRecords: l.BrokerValue("validate.records").Text == "full",
 		FlushMessages:   num("flush.messages"),
 		FlushAge:        age("flush.ms"),
 	}

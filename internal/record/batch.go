@@ -34,6 +34,7 @@ const (
 	logAppendTimeBit = 1 << 3
 	transactionalBit = 1 << 4
 	controlBit       = 1 << 5
+	deleteHorizonBit = 1 << 6
 
 	currentMagic     = 2
 	noLeaderEpoch    = -1
@@ -128,6 +129,13 @@ func (b Batch) IsTransactional() bool { return b.Attributes()&transactionalBit !
 
 // LogAppendTime reports that all records carry MaxTimestamp as theirs.
 func (b Batch) LogAppendTime() bool { return b.Attributes()&logAppendTimeBit != 0 }
+
+// DeleteHorizon is the time, in milliseconds, from which compaction may drop
+// the batch's delete markers, or its transaction marker (KIP-534). It takes
+// the place of the base timestamp.
+func (b Batch) DeleteHorizon() (ms int64, ok bool) {
+	return b.BaseTimestamp(), b.Attributes()&deleteHorizonBit != 0
+}
 
 // Payload is what follows the header: records, or a compressed block.
 func (b Batch) Payload() []byte { return b[HeaderSize:] }

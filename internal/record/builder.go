@@ -1,15 +1,9 @@
 package record
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/snappy"
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 )
 
 // ErrEmpty means a Build without records: an empty batch is the work of
@@ -36,6 +30,8 @@ type Builder struct {
 	base, max int64  // timestamps
 	plain     []byte // room for a header, then the records
 	packed    []byte // room for a header, then the compressed records
+
+	compressor Compressor
 }
 
 // SetCodec chooses the compression of the batches built from here on.
@@ -118,11 +114,12 @@ func (bl *Builder) Build() (Batch, error) {
 	}
 	out := bl.plain
 	if bl.codec != None {
-		packed, err := bl.compress(bl.plain[HeaderSize:])
-		if err != nil {
+		var err error
+		bl.packed = append(bl.packed[:0], make([]byte, HeaderSize)...)
+		if bl.packed, err = bl.compressor.Append(bl.packed, bl.codec, bl.plain[HeaderSize:]); err != nil {
 			return nil, err
 		}
-		out = packed
+		out = bl.packed
 	}
 	if int64(len(out)) > maxBatchBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrInvalid, len(out))
@@ -150,46 +147,6 @@ func (bl *Builder) writeHeader(b Batch) {
 	be.PutUint32(b[atBaseSequence:], uint32(sequence))
 	be.PutUint32(b[atCount:], uint32(bl.count))
 	b.setCRC()
-}
-
-// compress packs the records behind room for a header.
-func (bl *Builder) compress(records []byte) ([]byte, error) {
-	buf := bytes.NewBuffer(append(bl.packed[:0], make([]byte, HeaderSize)...))
-	var err error
-	switch bl.codec {
-	case Gzip:
-		err = writeAll(gzip.NewWriter(buf), records)
-	case Snappy:
-		// One raw block: every reader of the format takes it, and clients in
-		// Go send it so.
-		_, err = buf.Write(snappy.Encode(nil, records))
-	case LZ4:
-		w := lz4.NewWriter(buf)
-		if err = w.Apply(lz4.BlockSizeOption(lz4.Block64Kb)); err == nil {
-			err = writeAll(w, records)
-		}
-	case Zstd:
-		var w *zstd.Encoder
-		if w, err = zstd.NewWriter(buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(maxZstdWindow)); err == nil {
-			err = writeAll(w, records)
-		}
-	case None:
-		_, err = buf.Write(records)
-	default:
-		err = fmt.Errorf("%w: %d", ErrCodec, bl.codec)
-	}
-	bl.packed = buf.Bytes()
-	return bl.packed, err
-}
-
-func writeAll(w interface {
-	Write([]byte) (int, error)
-	Close() error
-}, data []byte) error {
-	if _, err := w.Write(data); err != nil {
-		return err
-	}
-	return w.Close()
 }
 
 func appendVarint(dst []byte, v int64) []byte { return binary.AppendVarint(dst, v) }

@@ -54,10 +54,15 @@ func (b Batch) CheckRecords() error {
 	if b.Codec() != None {
 		return nil
 	}
-	w := walk{rest: b.Payload()}
+	return b.CheckExpanded(b.Payload())
+}
+
+// CheckExpanded is CheckRecords of a payload as [Decompressor.Expand] gives it.
+func (b Batch) CheckExpanded(payload []byte) error {
+	w := walk{rest: payload}
 	for i, n := int32(0), b.Count(); i < n; i++ {
 		if problem := w.skip(i); problem != "" {
-			return b.fault(ErrInvalid, "record %d at byte %d: %s", i, len(b)-len(w.rest), problem)
+			return b.fault(ErrInvalid, "record %d at byte %d: %s", i, HeaderSize+len(payload)-len(w.rest), problem)
 		}
 	}
 	if len(w.rest) > 0 {

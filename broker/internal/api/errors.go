@@ -33,6 +33,7 @@ var codes = []struct {
 	{replica.ErrMessageTooLarge, kerr.MessageTooLarge},
 	{replica.ErrSegmentTooSmall, kerr.RecordListTooLarge},
 	{replica.ErrInvalidRecord, kerr.InvalidRecord},
+	{replica.ErrInvalidTimestamp, kerr.InvalidTimestamp},
 	{replica.ErrInvalidTxnState, kerr.InvalidTxnState},
 	{replica.ErrPolicy, kerr.PolicyViolation},
 	{replica.ErrUnsupportedTimestamp, kerr.InvalidRequest},

@@ -453,7 +453,7 @@ func batch(t fatal, values ...string) record.Batch {
 	t.Helper()
 	var b record.Builder
 	for i, v := range values {
-		b.Append(record.Record{Timestamp: 1_700_000_000_000 + int64(i), Value: []byte(v)})
+		b.Append(record.Record{Timestamp: 900_000_000_000 + int64(i), Key: []byte("k"), Value: []byte(v)})
 	}
 	built, err := b.Build()
 	if err != nil {

@@ -199,6 +199,11 @@ func (p *produceReply) refuse(image *metadata.Image, result *producedPartition, 
 	code := codeOf(err)
 	result.ErrorCode = code.Code
 	result.BaseOffset = -1
+	if bad, ok := errors.AsType[*replica.RecordsError](err); ok {
+		for _, r := range bad.Records {
+			result.RecordErrors = append(result.RecordErrors, wire.RecordError{Index: r.Index, Message: r.Message})
+		}
+	}
 	p.failed++
 	p.b.Metrics.Failed(wire.KeyProduce, code.Code)
 	if code != kerr.NotLeaderForPartition {

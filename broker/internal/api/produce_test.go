@@ -174,7 +174,7 @@ func TestBadBatches(t *testing.T) {
 	}
 }
 
-func TestZstdNeedsV7(t *testing.T) {
+func TestItem22_ZstdNeedsV7(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	var b record.Builder
@@ -251,14 +251,58 @@ func TestAcksZero(t *testing.T) {
 	c.closed()
 }
 
-// Item 24: topics with LogAppendTime answer the time of the append.
-func TestLogAppendTime(t *testing.T) {
+// Topics with LogAppendTime answer the time of the append.
+func TestItem24_LogAppendTime(t *testing.T) {
 	n := start(t, setup{})
 	kind := "LogAppendTime"
 	n.createTopic(t, controller.NewTopic{Name: "t", Partitions: 1, Replicas: 1, Configs: []controller.Config{{Name: "message.timestamp.type", Value: &kind}}})
 	before := time.Now().UnixMilli()
 	if got := produced(n.client(t), produceTo(9, -1, "t", [16]byte{}, 0, batch(t, "v"))); got.LogAppendTime < before {
 		t.Errorf("log append time %d, want at least %d", got.LogAppendTime, before)
+	}
+}
+
+// The answer names the records at fault from v8 on (KIP-467).
+func TestItem21_RecordErrors(t *testing.T) {
+	n := start(t, setup{})
+	compact := "compact"
+	n.createTopic(t, controller.NewTopic{Name: "t", Partitions: 1, Replicas: 1, Configs: []controller.Config{{Name: "cleanup.policy", Value: &compact}}})
+	c := n.client(t)
+	var b record.Builder
+	b.Append(record.Record{Value: []byte("a")})
+	b.Append(record.Record{Value: []byte("b")})
+	keyless, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := int16(wire.MinProduce); version <= wire.MaxProduce; version++ {
+		got := produced(c, produceTo(version, -1, "t", n.topicID(t, "t"), 0, keyless))
+		if got.ErrorCode != kerr.InvalidRecord.Code || got.BaseOffset != -1 {
+			t.Errorf("v%d: %v at offset %d", version, kerr.ErrorForCode(got.ErrorCode), got.BaseOffset)
+		}
+		switch {
+		case version < 8:
+		case got.ErrorMessage == nil || len(got.ErrorRecords) != 2:
+			t.Errorf("v%d: %+v", version, got)
+		case got.ErrorRecords[1].RelativeOffset != 1 || got.ErrorRecords[1].ErrorMessage == nil:
+			t.Errorf("v%d: the second record's error is %+v", version, got.ErrorRecords[1])
+		}
+	}
+}
+
+func TestItem23_TimestampOutOfBounds(t *testing.T) {
+	n := start(t, setup{})
+	n.create(t, "t")
+	var b record.Builder
+	b.Append(record.Record{Timestamp: time.Now().Add(-time.Hour).UnixMilli()})
+	b.Append(record.Record{Timestamp: time.Now().Add(2 * time.Hour).UnixMilli()})
+	built, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := produced(n.client(t), produceTo(9, 1, "t", [16]byte{}, 0, built))
+	if got.ErrorCode != kerr.InvalidTimestamp.Code || len(got.ErrorRecords) != 1 || got.ErrorRecords[0].RelativeOffset != 1 {
+		t.Errorf("%v, records %+v", kerr.ErrorForCode(got.ErrorCode), got.ErrorRecords)
 	}
 }
 

@@ -335,7 +335,7 @@ func TestListOffsetsAndEpochs(t *testing.T) {
 	n.create(t, "t")
 	n.append(t, "t", 0, "a", "b", "c") // stamped one millisecond apart
 	c := n.client(t)
-	const base = 1_700_000_000_000
+	const base = 900_000_000_000
 	for _, test := range []struct {
 		timestamp, offset, at int64
 	}{

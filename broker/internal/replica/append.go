@@ -41,6 +41,12 @@ type AppendResult struct {
 // next to hold the lock writes all of them at once. The batch's header is
 // changed in place: offsets, epoch, and where the topic says so the timestamp.
 func (p *Partition) Append(b record.Batch, r AppendRequest) (AppendResult, error) {
+	if rules := p.rules.Load(); rules != nil && !r.Internal {
+		var err error
+		if b, err = rules.conform(b, p.deps.Now()); err != nil {
+			return AppendResult{}, fmt.Errorf("%s: %w", p.name(), err)
+		}
+	}
 	a := p.queue.put(b, r)
 	p.mu.Lock()
 	var dirty bool
@@ -55,6 +61,9 @@ func (p *Partition) Append(b record.Batch, r AppendRequest) (AppendResult, error
 		p.deps.Disk.Dirty(p)
 	}
 	woken.Wake()
+	if err != nil {
+		err = p.explain(b, err)
+	}
 	return result, err
 }
 
@@ -123,6 +132,11 @@ func (p *Partition) admit(a *pending, begin, end int64, now time.Time) error {
 	b := a.batch
 	if err := p.mayAppend(b, a.request); err != nil {
 		return err
+	}
+	if !a.request.Internal {
+		if err := p.checkTimes(b, now); err != nil {
+			return err
+		}
 	}
 	epoch := p.state.Leadership().LeaderEpoch
 	a.result = AppendResult{LogStart: p.log.Start(), LogAppendTime: -1, LeaderEpoch: epoch}

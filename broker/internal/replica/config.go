@@ -3,6 +3,7 @@ package replica
 import (
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
+	"github.com/millrace-io/millrace/internal/record"
 )
 
 // Config is what a topic's configuration says to its replicas.
@@ -16,6 +17,18 @@ type Config struct {
 	// AppendTime makes the time of the append the timestamp of every record
 	// (message.timestamp.type=LogAppendTime).
 	AppendTime bool
+	// Timestamps bounds the timestamps of clients' records; nil does not. It
+	// is of no effect with AppendTime.
+	Timestamps *TimestampBounds
+	// Compression is the codec that batches are stored in; nil keeps each
+	// producer's own (compression.type=producer).
+	Compression *Recompression
+	// Compact keeps the newest record of each key (cleanup.policy has
+	// compact), so that records without keys are refused.
+	Compact bool
+	// ValidateRecords opens compressed batches to check their records
+	// (validate.records=full).
+	ValidateRecords bool
 	// PageCache lets the high watermark follow the log's end instead of what
 	// is flushed (durability=pagecache).
 	PageCache bool
@@ -34,5 +47,24 @@ func ConfigOf(t kafkaconf.Topic) Config {
 	return Config{
 		Log: log, Delete: t.Delete, MaxMessageBytes: t.MaxMessageBytes, AppendTime: t.Timestamp.AppendTime,
 		PageCache: t.PageCache, MinISR: t.MinInsync,
+		Timestamps:  &TimestampBounds{Before: t.Timestamp.BeforeMax, After: t.Timestamp.AfterMax},
+		Compression: recompressionOf(t.Compression), Compact: t.Compact, ValidateRecords: t.ValidateRecords,
 	}
+}
+
+// recompressionOf is nil for the producer's own codec.
+func recompressionOf(c kafkaconf.TopicCompression) *Recompression {
+	switch c.Type {
+	case "uncompressed":
+		return &Recompression{Codec: record.None, Level: record.DefaultLevel}
+	case "gzip":
+		return &Recompression{Codec: record.Gzip, Level: c.GzipLevel}
+	case "snappy":
+		return &Recompression{Codec: record.Snappy, Level: record.DefaultLevel}
+	case "lz4":
+		return &Recompression{Codec: record.LZ4, Level: c.LZ4Level}
+	case "zstd":
+		return &Recompression{Codec: record.Zstd, Level: c.ZstdLevel}
+	}
+	return nil
 }

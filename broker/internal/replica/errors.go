@@ -28,6 +28,9 @@ var (
 	ErrSegmentTooSmall = errors.New("replica: batch is larger than segment.bytes")
 	// ErrInvalidRecord: a batch that a client may not send.
 	ErrInvalidRecord = errors.New("replica: invalid record batch")
+	// ErrInvalidTimestamp: a record's timestamp lies too far from the broker's
+	// clock.
+	ErrInvalidTimestamp = errors.New("replica: timestamp out of bounds")
 	// ErrInvalidTxnState: a transactional batch of a transaction that this
 	// partition is not part of.
 	ErrInvalidTxnState = errors.New("replica: partition is not in the transaction")

@@ -66,6 +66,7 @@ func Open(deps Deps, a Assignment, at Place) (*Partition, error) {
 		deps: deps, logger: deps.Logger, config: a.Config,
 		producers: producerstate.New(deps.ProducerExpiry),
 	}
+	p.rules.Store(rulesOf(a.Topic, &a.Config))
 	log, err := commitlog.Open(deps.FS, at.Dir, a.Config.Log, commitlog.OpenOptions{
 		Clean: at.Clean, RecoveryPoint: at.RecoveryPoint, LogStart: at.LogStart,
 		Rolled: p.rolledAt.Store, Removed: p.removeSnapshot,

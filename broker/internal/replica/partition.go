@@ -49,6 +49,9 @@ type Partition struct {
 	// to be saved; 0 for none. The log sets it under its own lock.
 	rolledAt atomic.Int64
 
+	// rules are what appends must look into batches for; nil for nothing.
+	rules atomic.Pointer[rules]
+
 	// What readers see without a lock.
 	role          atomic.Pointer[role]
 	highWatermark atomic.Int64
@@ -145,6 +148,7 @@ func (p *Partition) Assign(l Leadership) {
 func (p *Partition) Configure(c Config) {
 	p.mu.Lock()
 	p.config = c
+	p.rules.Store(rulesOf(p.topic, &c))
 	p.log.SetConfig(c.Log)
 	woken := p.perform(p.state.Configure(!c.PageCache, c.MinISR))
 	p.mu.Unlock()
