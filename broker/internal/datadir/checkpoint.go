@@ -67,26 +67,28 @@ func (d *Dir) readCheckpoints() (map[string]mark, error) {
 
 // Checkpoint writes what has changed since the last time: how far each
 // partition is flushed, where it starts, its high watermark. A partition that
-// cannot tell keeps its last mark.
+// cannot tell keeps its last mark; one that is closed or deleted meanwhile has
+// nothing to tell.
 func (d *Dir) Checkpoint() error {
 	d.mu.Lock()
 	d.changed = false
 	d.mu.Unlock()
 	entries := d.list()
 
-	fresh := make(map[string]mark, len(entries))
+	fresh := make(map[*Entry]mark, len(entries))
 	var errs []error
 	for _, e := range entries {
 		if !e.takeChanged() {
 			continue
 		}
 		m, err := e.mark()
-		if err != nil {
+		switch {
+		case err == nil:
+			fresh[e] = m
+		case d.keeps(e):
 			e.changed.Store(true)
 			errs = append(errs, err)
-			continue
 		}
-		fresh[e.name] = m
 	}
 	if err := d.writeMarks(fresh); err != nil {
 		errs = append(errs, err)
@@ -94,13 +96,30 @@ func (d *Dir) Checkpoint() error {
 	return errors.Join(errs...)
 }
 
-// writeMarks writes the files whose contents the fresh marks change.
-func (d *Dir) writeMarks(fresh map[string]mark) error {
+// keeps reports whether an entry is still in the directory's care. It leaves
+// it before its log is closed.
+func (d *Dir) keeps(e *Entry) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.entries[e]
+	return ok
+}
+
+// writeMarks writes the files whose contents the fresh marks change. Marks of
+// an entry that has left meanwhile do not count: those of a deleted partition
+// would be taken for the next one's of its name.
+func (d *Dir) writeMarks(fresh map[*Entry]mark) error {
+	// Held over the writes and their syncs: the checkpoints and a topic that
+	// replaces another write the same files, and the later must win.
+	d.writing.Lock()
+	defer d.writing.Unlock()
 	d.mu.Lock()
 	before := d.written
 	d.stale = false
-	for name, m := range fresh {
-		d.marks[name] = m
+	for e, m := range fresh {
+		if _, ok := d.entries[e]; ok {
+			d.marks[e.name] = m
+		}
 	}
 	after := maps.Clone(d.marks)
 	d.mu.Unlock()

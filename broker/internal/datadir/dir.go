@@ -59,6 +59,9 @@ type Dir struct {
 	clean   bool
 	meta    Meta
 
+	// writing is held by who writes the checkpoint files. It comes before mu.
+	writing sync.Mutex
+
 	// mu guards the checkpoints and the entries.
 	mu      sync.Mutex
 	marks   map[string]mark // by the name of the partition's directory

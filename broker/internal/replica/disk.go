@@ -48,7 +48,8 @@ func (d *Directory) Place(topic string, id TopicID, partition int32) (Place, err
 }
 
 // Dirty implements Disk. The first call takes the partition into the
-// directory's care.
+// directory's care. An append that a deletion has overtaken must not bring it
+// back there.
 func (d *Directory) Dirty(p *Partition) {
 	if e, ok := d.entries.Load(p); ok {
 		e.(*datadir.Entry).Dirty()
@@ -58,6 +59,10 @@ func (d *Directory) Dirty(p *Partition) {
 	if e, raced := d.entries.LoadOrStore(p, entry); raced {
 		entry.Remove()
 		entry = e.(*datadir.Entry)
+	}
+	if p.deleted() {
+		d.Forget(p)
+		return
 	}
 	entry.Dirty()
 }

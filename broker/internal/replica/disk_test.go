@@ -100,6 +100,21 @@ func TestTopicDeletedDuringItsFlush(t *testing.T) {
 	n.close(t)
 }
 
+// An append may have written its batch and not yet said so when its topic goes.
+func TestAppendThatADeletionOvertakes(t *testing.T) {
+	n := openNode(t, vfs.NewMem())
+	p := n.lead(t, 1, replica.Config{}, 1)
+	mustAppend(t, p, plain(t, 3))
+	if err := n.set.Delete(replica.TopicID{1}); err != nil {
+		t.Fatal(err)
+	}
+	replica.OnDisk(n.dir).Dirty(p)
+	if err := n.dir.Checkpoint(); err != nil {
+		t.Errorf("the checkpoints fail on a topic that is gone: %v", err)
+	}
+	n.close(t)
+}
+
 // A directory of another topic with the same name is never opened and never
 // deleted, and its marks say nothing about the new one.
 func TestDirectoryOfAnOlderTopicIsSetAside(t *testing.T) {
