@@ -67,6 +67,7 @@ const (
 	CodeTimeout      = "MR-1002"
 	CodeAdvertised   = "MR-1003"
 	CodeUnauthorized = "MR-1004"
+	CodePartial      = "MR-1005"
 	CodeNoTopic      = "MR-1010"
 	CodeTopicExists  = "MR-1011"
 	CodeBadTopic     = "MR-1012"

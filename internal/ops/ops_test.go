@@ -67,7 +67,7 @@ func TestL5DeleteSome(t *testing.T) {
 		t.Fatal(err)
 	}
 	results, err := c.DeleteTopics(t.Context(), "a", "nope")
-	fault(t, err, Partial, CodeFailed)
+	fault(t, err, Partial, CodePartial)
 	if len(results) != 2 || results[0].Err != nil || results[1].Err == nil {
 		t.Fatalf("%+v", results)
 	}

@@ -182,7 +182,7 @@ func verdict(verb string, results []Result) error {
 	if len(failed) == len(results) {
 		kind = Failed
 	}
-	return &Fault{Kind: kind, Code: CodeFailed, Message: fmt.Sprintf("could not %s %d of %d", verb, len(failed), len(results))}
+	return &Fault{Kind: kind, Code: CodePartial, Message: fmt.Sprintf("could not %s %d of %d", verb, len(failed), len(results))}
 }
 
 // HasTopic reports whether a topic exists.
