@@ -28,7 +28,7 @@ type applier struct {
 	incarnation metadata.UUID
 	static      map[string]string
 	replicas    *replica.Set
-	groups      *coordinator.Runtime
+	groups      *coordinator.Groups
 	dir         *datadir.Dir
 	logger      *slog.Logger
 

@@ -36,7 +36,7 @@ type Broker struct {
 	runner   *quorum.Runner
 	images   *metadata.Publisher
 	replicas *replica.Set
-	groups   *coordinator.Runtime
+	groups   *coordinator.Groups
 	forward  *forwarder
 	metrics  *metrics
 	api      *api.Broker
@@ -159,7 +159,7 @@ func (b *Broker) openQuorum(incarnation metadata.UUID) (err error) {
 		Broker: b.cfg.NodeID, FS: b.dir.FS(), Files: b.dir.Files(), Disk: replica.OnDisk(b.dir), Now: now,
 		ProducerExpiry: server.BrokerValue("producer.id.expiration.ms").Milliseconds(), Logger: b.cfg.Logger,
 	})
-	b.groups = coordinator.New(groupOptions(server.GroupConfig(), b.cfg.Logger))
+	b.groups = coordinator.NewGroups(groupOptions(server.GroupConfig(), b.cfg.Logger))
 	b.forward = &forwarder{
 		runner: b.runner, broker: b.cfg.NodeID, logger: b.cfg.Logger,
 		rules: controller.Rules{Static: static, LowerReplication: b.cfg.LowerReplication, NewID: newID},

@@ -18,7 +18,7 @@ var (
 // lag of the groups that this broker coordinates.
 type collector struct {
 	replicas *replica.Set
-	groups   *coordinator.Runtime
+	groups   *coordinator.Groups
 }
 
 // Describe implements prometheus.Collector.

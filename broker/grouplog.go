@@ -24,6 +24,9 @@ func (l groupLog) Append(b record.Batch) (last int64, err error) {
 	return result.LastOffset, l.leadership(err)
 }
 
+// Epoch implements coordinator.Log.
+func (l groupLog) Epoch() int32 { return l.epoch }
+
 // Await implements coordinator.Log.
 func (l groupLog) Await(offset int64, done func(error)) {
 	var w *wait.Waiter

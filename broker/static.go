@@ -29,8 +29,8 @@ func (b *Broker) static() map[string]string {
 	return m
 }
 
-func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.Options {
-	return coordinator.Options{
+func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.GroupOptions {
+	return coordinator.GroupOptions{
 		Group: group.Options{
 			InitialRebalanceDelay: c.InitialRebalanceDelay,
 			MinSessionTimeout:     c.MinSessionTimeout,

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace-io/millrace/broker/internal/controller"
-	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 )
 
@@ -68,7 +68,7 @@ func (b *Broker) coordinator(ctx context.Context, kind int8, key string) (*metad
 		return nil, err
 	}
 	image := b.image()
-	p, ok := topic.Partition(group.PartitionFor(key, int32(len(topic.Partitions))))
+	p, ok := topic.Partition(coordinator.PartitionFor(key, int32(len(topic.Partitions))))
 	if ok {
 		if leader, live := image.Broker(p.Leader); live && !leader.Fenced {
 			return leader, nil

@@ -47,7 +47,7 @@ type node struct {
 	net    memnet.Network
 	images metadata.Publisher
 	set    *replica.Set
-	groups *coordinator.Runtime
+	groups *coordinator.Groups
 	config setup
 
 	mu     sync.Mutex // orders decisions, and guards broken
@@ -84,7 +84,7 @@ func start(t fatal, config setup) *node {
 		Broker: 1, FS: fs, Files: vfs.NewFileCache(fs, 0), Disk: n, Now: time.Now,
 		ProducerExpiry: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler), Parallel: 1,
 	})
-	n.groups = coordinator.New(coordinator.Options{Group: groupOptions(n.config.static)})
+	n.groups = coordinator.NewGroups(coordinator.GroupOptions{Group: groupOptions(n.config.static)})
 	n.images.Subscribe(n.apply)
 	n.form(t)
 	n.Broker = New(Deps{
@@ -215,6 +215,8 @@ type memLog struct {
 	batches []record.Batch
 	end     int64
 }
+
+func (*memLog) Epoch() int32 { return 0 }
 
 func (l *memLog) Append(b record.Batch) (int64, error) {
 	l.mu.Lock()

@@ -11,7 +11,7 @@ import (
 )
 
 func BenchmarkRuntime(b *testing.B) {
-	r, log := New(testOptions()), &memLog{automatic: true}
+	r, log := NewGroups(testOptions()), &memLog{automatic: true}
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = r.Run(ctx) }()

@@ -1,17 +1,17 @@
-// Package coordinator runs consumer groups on the partitions of
-// __consumer_offsets: a log partition as a replicated state machine.
+// Package coordinator runs state machines on log partitions: consumer groups
+// on those of __consumer_offsets.
 //
-//	api ── request ──▶ Runtime ── event ──▶ Shard ──▶ group.State
-//	                    │   ▲                │
-//	                    │   └── Turn ────────┘  records and replies
+//	api ── request ──▶ Groups ── event ──▶ Shard ──▶ group.State
+//	                    │  ▲                │
+//	                    │  └── turn.Turn ───┘  records and replies
 //	                    ▼
 //	                   Log  (a partition: append, wait, read)
 //
-// A [Shard] is pure. It holds the groups of one partition, hands each event to
-// its group, and says when it wants a tick. What it knows it knows from
+// A [Shard] is pure. It holds the machines of one partition, hands each event
+// to its machine, and says when it wants a tick. What it knows it knows from
 // records: it is loaded by replaying the log.
 //
-// A [Runtime] is the shell. For each partition that this node leads it has a
+// A [Runtime] is the shell, the same for every kind of machine. For each partition that this node leads it has a
 // seat with a mutex over event and append, so records reach the log in the
 // order in which they were decided. Replies that show offsets or assignments
 // are held back until the high watermark has passed the seat's last append,
@@ -28,7 +28,7 @@
 // # Goroutines, locks, timers
 //
 // [Runtime.Run] owns two goroutines: one loads shards, one ticks them, with one
-// timer for the earliest deadline of all. Without groups there is no timer.
+// timer for the earliest deadline of all. Without machines there is no timer.
 //
 // Lock order: a seat, then the partition behind its Log. The Runtime's own
 // mutex guards the table of seats and is held over nothing else.

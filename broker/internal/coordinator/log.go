@@ -2,7 +2,7 @@ package coordinator
 
 import "github.com/millrace-io/millrace/internal/record"
 
-// Log is the partition of __consumer_offsets that a shard lives in, under one
+// Log is the partition that a shard lives in, under one
 // leadership: when that is over, its methods fail with ErrNotLeader. Package
 // replica provides it, through an adapter in package broker.
 type Log interface {
@@ -10,6 +10,8 @@ type Log interface {
 	// does not wait for the flush or for replicas, and keeps nothing of b. It
 	// calls no done of Await: a lock is held over it that done takes.
 	Append(b record.Batch) (last int64, err error)
+	// Epoch is the epoch of the leadership.
+	Epoch() int32
 	// Await calls done once: with nil when the high watermark has passed the
 	// offset, or with the reason why it cannot be waited for. It may call
 	// before it returns, or later on any goroutine, and holds no lock then.

@@ -44,6 +44,8 @@ func (l *memLog) Append(b record.Batch) (int64, error) {
 	return l.end - 1, nil
 }
 
+func (l *memLog) Epoch() int32 { return 7 }
+
 func (l *memLog) Await(offset int64, done func(error)) {
 	l.mu.Lock()
 	passed := l.hw > offset

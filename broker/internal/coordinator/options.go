@@ -7,10 +7,10 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/group"
 )
 
-// Options configure the coordinator of a broker.
-type Options struct {
-	// Group are the settings of the groups. NewMemberID may be nil: a Runtime
-	// then draws random ids.
+// GroupOptions configure the coordinator of consumer groups.
+type GroupOptions struct {
+	// Group are the settings of the groups. NewMemberID may be nil: Groups
+	// then draw random ids.
 	Group group.Options
 	// ExpiryInterval is how often offsets are looked at for their age
 	// (offsets.retention.check.interval.ms). Zero means 10 minutes.
@@ -25,12 +25,9 @@ const (
 	retryLoad = time.Second
 )
 
-func (o *Options) setDefaults() {
+func (o *GroupOptions) setDefaults() {
 	if o.ExpiryInterval <= 0 {
 		o.ExpiryInterval = defaultExpiryInterval
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Group.NewMemberID == nil {
 		o.Group.NewMemberID = randomMemberID

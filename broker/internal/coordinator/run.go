@@ -11,9 +11,9 @@ import (
 )
 
 // Run loads the shards of partitions that this node comes to lead, and ticks
-// their groups, until ctx ends. Then it refuses all that waits and all that
+// their machines, until ctx ends. Then it refuses all that waits and all that
 // comes. It returns ctx's error.
-func (r *Runtime) Run(ctx context.Context) error {
+func (r *Runtime[S]) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { r.load(ctx) })
 	running.Go(func() { r.tick(ctx) })
@@ -22,7 +22,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (r *Runtime) close() {
+func (r *Runtime[S]) close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
@@ -35,7 +35,7 @@ func (r *Runtime) close() {
 var errClosed = errors.New("the coordinator is closing")
 
 // load loads what is not, again and again while some cannot be.
-func (r *Runtime) load(ctx context.Context) {
+func (r *Runtime[S]) load(ctx context.Context) {
 	retry := time.NewTimer(retryLoad)
 	defer retry.Stop()
 	for {
@@ -54,7 +54,7 @@ func (r *Runtime) load(ctx context.Context) {
 }
 
 // loadAll reports whether no seat is left without its shard.
-func (r *Runtime) loadAll(ctx context.Context) bool {
+func (r *Runtime[S]) loadAll(ctx context.Context) bool {
 	all := true
 	for _, s := range r.all() {
 		if ctx.Err() != nil {
@@ -68,15 +68,15 @@ func (r *Runtime) loadAll(ctx context.Context) bool {
 }
 
 // vacant reports whether the seat waits for a shard.
-func (s *seat) vacant() bool {
+func (s *seat[S]) vacant() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shard == nil && !s.gone
 }
 
-func (r *Runtime) loadOne(ctx context.Context, s *seat) bool {
+func (r *Runtime[S]) loadOne(ctx context.Context, s *seat[S]) bool {
 	begin := time.Now()
-	shard, last := NewShard(&r.opts), int64(-1)
+	shard, last := newShard(&r.kind), int64(-1)
 	err := s.log.Replay(func(b record.Batch) error {
 		last = b.LastOffset()
 		if err := ctx.Err(); err != nil {
@@ -85,12 +85,12 @@ func (r *Runtime) loadOne(ctx context.Context, s *seat) bool {
 		return shard.Load(b, begin)
 	})
 	if err != nil {
-		r.opts.Logger.Error("consumer groups cannot be loaded", "partition", s.partition, "err", err, "retry", retryLoad)
+		r.logger.Error("a shard cannot be loaded", "of", r.kind.name, "partition", s.partition, "err", err, "retry", retryLoad)
 		s.tried()
 		return false
 	}
-	if groups := shard.Len(); groups > 0 {
-		r.opts.Logger.Info("consumer groups loaded", "partition", s.partition, "groups", groups,
+	if n := shard.Len(); n > 0 {
+		r.logger.Info("shard loaded", "of", r.kind.name, "partition", s.partition, "count", n,
 			"skipped", shard.skipped, "took", time.Since(begin))
 	}
 	r.schedule(s.install(shard, last))
@@ -98,7 +98,7 @@ func (r *Runtime) loadOne(ctx context.Context, s *seat) bool {
 }
 
 // tick sleeps until the earliest deadline and does what is due.
-func (r *Runtime) tick(ctx context.Context) {
+func (r *Runtime[S]) tick(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -117,7 +117,7 @@ func (r *Runtime) tick(ctx context.Context) {
 }
 
 // tickAll does all that is due and returns the earliest deadline that is left.
-func (r *Runtime) tickAll(now time.Time) time.Time {
+func (r *Runtime[S]) tickAll(now time.Time) time.Time {
 	r.due.clear()
 	for _, s := range r.all() {
 		for {

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -9,17 +10,20 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 )
 
-// Runtime coordinates the groups of all partitions that this node leads. Its
-// methods may be called from any goroutine. Make one with New, and let Run run.
-type Runtime struct {
-	opts Options
+// Runtime runs the shards of all partitions that this node leads. Its methods
+// may be called from any goroutine. It is part of Groups and of Transactions.
+type Runtime[S machine] struct {
+	kind   kind[S]
+	logger *slog.Logger
+	// act takes the effects of a seat's machines.
+	act func(s *seat[S], effect any)
 
 	mu     sync.RWMutex
-	seats  map[int32]*seat
-	count  int32 // partitions of __consumer_offsets
+	seats  map[int32]*seat[S]
+	count  int32 // partitions of the topic
 	closed bool
 
 	loads alarm // a seat wants to be loaded
@@ -27,17 +31,22 @@ type Runtime struct {
 	due   deadline
 }
 
-// New returns a Runtime that leads nothing yet.
-func New(opts Options) *Runtime {
-	opts.setDefaults()
-	return &Runtime{opts: opts, seats: map[int32]*seat{}, loads: newAlarm(), clock: newAlarm()}
+func newRuntime[S machine](k kind[S], logger *slog.Logger) *Runtime[S] {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Runtime[S]{
+		kind: k, logger: logger, act: func(*seat[S], any) {},
+		seats: map[int32]*seat[S]{}, loads: newAlarm(), clock: newAlarm(),
+	}
 }
 
 // Lead makes this node the coordinator of a partition, of count in all, whose
 // log is given. The shard is loaded by Run. A partition that is led already is
 // led anew: the log is another leadership's.
-func (r *Runtime) Lead(partition, count int32, log Log) {
-	s := newSeat(partition, log)
+func (r *Runtime[S]) Lead(partition, count int32, log Log) {
+	s := newSeat[S](partition, log)
+	s.act = func(effect any) { r.act(s, effect) }
 	r.mu.Lock()
 	before := r.seats[partition]
 	r.seats[partition] = s
@@ -55,7 +64,7 @@ func (r *Runtime) Lead(partition, count int32, log Log) {
 }
 
 // Resign gives up a partition: what waits there is answered NOT_COORDINATOR.
-func (r *Runtime) Resign(partition int32) {
+func (r *Runtime[S]) Resign(partition int32) {
 	r.mu.Lock()
 	s := r.seats[partition]
 	delete(r.seats, partition)
@@ -67,9 +76,9 @@ func (r *Runtime) Resign(partition int32) {
 
 // AwaitLoaded returns when all partitions led at the time of the call have
 // been loaded, or when ctx ends. A partition whose log cannot be read is not
-// waited for: its groups are tried again each second, and the broker serves the
+// waited for: it is tried again each second, and the broker serves the
 // rest.
-func (r *Runtime) AwaitLoaded(ctx context.Context) error {
+func (r *Runtime[S]) AwaitLoaded(ctx context.Context) error {
 	for _, s := range r.all() {
 		select {
 		case <-s.loaded:
@@ -80,11 +89,11 @@ func (r *Runtime) AwaitLoaded(ctx context.Context) error {
 	return nil
 }
 
-// seat finds who coordinates a group here.
-func (r *Runtime) seat(id string) (*seat, *kerr.Error) {
+// seat finds who coordinates a key here.
+func (r *Runtime[S]) seat(id string) (*seat[S], *kerr.Error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	s := r.seats[group.PartitionFor(id, r.count)]
+	s := r.seats[PartitionFor(id, r.count)]
 	switch {
 	case r.closed:
 		return nil, kerr.CoordinatorNotAvailable
@@ -95,19 +104,20 @@ func (r *Runtime) seat(id string) (*seat, *kerr.Error) {
 }
 
 // all returns the seats in the order of their partitions.
-func (r *Runtime) all() []*seat {
+func (r *Runtime[S]) all() []*seat[S] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	list := make([]*seat, 0, len(r.seats))
+	list := make([]*seat[S], 0, len(r.seats))
 	for _, partition := range slices.Sorted(maps.Keys(r.seats)) {
 		list = append(list, r.seats[partition])
 	}
 	return list
 }
 
-// submit hands a request to the group it is for. One of reply and refuse is
-// called once, without locks, before submit returns or later.
-func submit[R any](r *Runtime, id string, refuse func(*kerr.Error) R, reply func(R), event func(*group.State, *group.Turn)) {
+// submit hands a request to the machine it is for. reply is called once, with
+// the machine's answer or what refuse makes of an error, without locks, before
+// submit returns or later.
+func submit[S machine, R any](r *Runtime[S], id string, refuse func(*kerr.Error) R, reply func(R), event func(S, *turn.Turn)) {
 	s, err := r.seat(id)
 	if err != nil {
 		reply(refuse(err))
@@ -122,16 +132,16 @@ func submit[R any](r *Runtime, id string, refuse func(*kerr.Error) R, reply func
 }
 
 // schedule sees to it that a tick comes at that time, if not before.
-func (r *Runtime) schedule(at time.Time) {
+func (r *Runtime[S]) schedule(at time.Time) {
 	if r.due.earlier(at) {
 		r.clock.ring()
 	}
 }
 
 // finish does what a seat left to be done without its lock.
-func (r *Runtime) finish(s *seat, out outbox) {
+func (r *Runtime[S]) finish(s *seat[S], out outbox) {
 	if out.failed != nil {
-		r.opts.Logger.Error("consumer groups dropped, the log failed", "partition", s.partition, "err", out.failed)
+		r.logger.Error("a shard was dropped, its log failed", "of", r.kind.name, "partition", s.partition, "err", out.failed)
 		r.loads.ring()
 	}
 	for _, reply := range out.replies {

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func testOptions() Options {
-	return Options{Group: group.Options{
+func testOptions() GroupOptions {
+	return GroupOptions{Group: group.Options{
 		MinSessionTimeout: time.Second, MaxSessionTimeout: time.Hour,
 		OffsetRetention: 24 * time.Hour, MaxMetadata: 4096,
 	}}
@@ -26,10 +26,10 @@ func testOptions() Options {
 
 // running runs a Runtime that leads the only partition, in a bubble of virtual
 // time, until the test is over.
-func running(t *testing.T, test func(t *testing.T, r *Runtime, log *memLog)) {
+func running(t *testing.T, test func(t *testing.T, r *Groups, log *memLog)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r, log := New(testOptions()), &memLog{}
+		r, log := NewGroups(testOptions()), &memLog{}
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { _ = r.Run(ctx) })
@@ -79,7 +79,7 @@ func (in inbox[R]) answer(t *testing.T) R {
 	}
 }
 
-func commit(r *Runtime, id string, offset int64) inbox[*group.CommitResponse] {
+func commit(r *Groups, id string, offset int64) inbox[*group.CommitResponse] {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Version, req.Group, req.Generation = 8, id, -1
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
@@ -88,12 +88,12 @@ func commit(r *Runtime, id string, offset int64) inbox[*group.CommitResponse] {
 	return asked(func(reply func(*group.CommitResponse)) { r.OffsetCommit(context.Background(), req, reply) })
 }
 
-func fetch(r *Runtime, id string) inbox[group.FetchResponse] {
+func fetch(r *Groups, id string) inbox[group.FetchResponse] {
 	req := group.FetchRequest{Group: id, Topics: []kmsg.OffsetFetchRequestGroupTopic{{Topic: "t", Partitions: []int32{0}}}}
 	return asked(func(reply func(group.FetchResponse)) { r.OffsetFetch(context.Background(), req, false, reply) })
 }
 
-func join(r *Runtime, id, member string, session time.Duration) inbox[*group.JoinResponse] {
+func join(r *Groups, id, member string, session time.Duration) inbox[*group.JoinResponse] {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version, req.Group, req.MemberID, req.ProtocolType = 3, id, member, "consumer"
 	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = int32(session.Milliseconds()), 60_000
@@ -101,19 +101,19 @@ func join(r *Runtime, id, member string, session time.Duration) inbox[*group.Joi
 	return asked(func(reply func(*group.JoinResponse)) { r.JoinGroup(context.Background(), "c", "/h", req, reply) })
 }
 
-func syncGroup(r *Runtime, id, member string, generation int32) inbox[*group.SyncResponse] {
+func syncGroup(r *Groups, id, member string, generation int32) inbox[*group.SyncResponse] {
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Group, req.MemberID, req.Generation = id, member, generation
 	req.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: member, MemberAssignment: []byte("a")}}
 	return asked(func(reply func(*group.SyncResponse)) { r.SyncGroup(context.Background(), req, reply) })
 }
 
-func heartbeat(r *Runtime, id, member string, generation int32) inbox[*group.BeatResponse] {
+func heartbeat(r *Groups, id, member string, generation int32) inbox[*group.BeatResponse] {
 	req := &group.BeatRequest{Group: id, MemberID: member, Generation: generation}
 	return asked(func(reply func(*group.BeatResponse)) { r.Heartbeat(context.Background(), req, reply) })
 }
 
-func describe(r *Runtime, id string) inbox[group.Description] {
+func describe(r *Groups, id string) inbox[group.Description] {
 	return asked(func(reply func(group.Description)) { r.DescribeGroup(context.Background(), id, reply) })
 }
 
@@ -124,7 +124,7 @@ func fetchedOffset(r group.FetchResponse) int64 { return r.Topics[0].Partitions[
 // What a crash could take back is not shown to anyone: neither to who committed
 // it nor to who reads it.
 func TestRepliesWaitForTheLog(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		committed := commit(r, "g", 5)
 		committed.waits(t, "commit before the flush")
 		fetched := fetch(r, "g")
@@ -146,7 +146,7 @@ func TestRepliesWaitForTheLog(t *testing.T) {
 }
 
 func TestHeartbeatsDoNotWait(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		m := join(r, "g", "", time.Minute).answer(t)
 		synced := syncGroup(r, "g", m.MemberID, m.Generation)
 		synced.waits(t, "assignment before the flush")
@@ -163,7 +163,7 @@ func TestHeartbeatsDoNotWait(t *testing.T) {
 // A failed append means that the groups know more than the log: what waits is
 // refused, and the groups are those of the log again.
 func TestFailedAppendDropsAndReloads(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		first := commit(r, "g", 5)
 		log.commit()
 		first.answer(t)
@@ -197,7 +197,7 @@ func TestFailedAppendDropsAndReloads(t *testing.T) {
 }
 
 func TestLostLeadership(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		held := commit(r, "g", 6)
 		log.lose(fmt.Errorf("deposed: %w", ErrNotLeader))
 		if code := commitCode(held.answer(t)); code != kerr.NotCoordinator.Code {
@@ -215,7 +215,7 @@ func TestLostLeadership(t *testing.T) {
 
 // A new leader shows what its predecessor appended only when that is committed.
 func TestNewLeaderWaitsForTheTail(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		commit(r, "g", 5).waits(t, "commit before the flush")
 		r.Lead(0, 1, log)
 		synctest.Wait()
@@ -230,7 +230,7 @@ func TestNewLeaderWaitsForTheTail(t *testing.T) {
 
 func TestLoadInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, log := New(testOptions()), &memLog{automatic: true, unread: errDisk}
+		r, log := NewGroups(testOptions()), &memLog{automatic: true, unread: errDisk}
 		if code := commitCode(commit(r, "g", 1).answer(t)); code != kerr.NotCoordinator.Code {
 			t.Errorf("before anything is led: code %d", code)
 		}
@@ -263,7 +263,7 @@ func TestLoadInProgress(t *testing.T) {
 }
 
 func TestSessionsEnd(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, log *memLog) {
+	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		log.automatic = true
 		m := join(r, "g", "", 10*time.Second).answer(t)
 		syncGroup(r, "g", m.MemberID, m.Generation).answer(t)
@@ -297,7 +297,7 @@ func TestTakeOver(t *testing.T) {
 	log := &memLog{automatic: true}
 	for i := range int64(3) {
 		synctest.Test(t, func(t *testing.T) {
-			r := New(testOptions())
+			r := NewGroups(testOptions())
 			ctx, cancel := context.WithCancel(t.Context())
 			var run sync.WaitGroup
 			run.Go(func() { _ = r.Run(ctx) })
@@ -319,7 +319,7 @@ func TestTakeOver(t *testing.T) {
 }
 
 func TestGroupsArePartitioned(t *testing.T) {
-	running(t, func(t *testing.T, r *Runtime, _ *memLog) {
+	running(t, func(t *testing.T, r *Groups, _ *memLog) {
 		const n = 5
 		logs := make([]*memLog, n)
 		for p := range logs {
@@ -331,7 +331,7 @@ func TestGroupsArePartitioned(t *testing.T) {
 		}
 		for i := range 50 {
 			id := fmt.Sprintf("group-%d", i)
-			p := group.PartitionFor(id, n)
+			p := PartitionFor(id, n)
 			before := logs[p].size()
 			commit(r, id, int64(i)).answer(t)
 			if logs[p].size() != before+1 {
@@ -350,7 +350,7 @@ func TestGroupsArePartitioned(t *testing.T) {
 // Commits from many clients at once: each is answered once, and what was
 // answered is there.
 func TestConcurrentCommits(t *testing.T) {
-	r, log := New(testOptions()), &memLog{}
+	r, log := NewGroups(testOptions()), &memLog{}
 	ctx, cancel := context.WithCancel(t.Context())
 	var run, clients sync.WaitGroup
 	run.Go(func() { _ = r.Run(ctx) })

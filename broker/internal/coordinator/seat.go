@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 )
 
 // A call is a request on its way: how it is answered, and how it is refused.
@@ -16,24 +16,27 @@ type call struct {
 }
 
 // A seat is one partition that this node leads, with its shard when loaded.
-type seat struct {
+type seat[S machine] struct {
 	partition int32
 	log       Log
 
 	mu     sync.Mutex
-	shard  *Shard        // nil while it loads, and when the seat is given up
+	shard  *Shard[S]     // nil while it loads, and when the seat is given up
 	loaded chan struct{} // closed when the first load has ended, or the seat is given up
 	gone   bool          // leadership was given up
 	// term counts the shards that sat here. What was asked of the log for
 	// another one does not concern this one.
 	term uint64
 
-	tickets group.Ticket
-	parked  map[group.Ticket]call // wait for other members
-	held    []heldReply           // wait for the log, in the order of offsets
-	last    int64                 // of the last record appended or replayed; -1 for none
-	settled int64                 // the high watermark is known to have passed this
-	awaited int64                 // the log was asked to tell when it passes this
+	// act takes an effect when the log has committed all before it.
+	act func(effect any)
+
+	tickets turn.Ticket
+	parked  map[turn.Ticket]call // wait for other members
+	held    []heldReply          // wait for the log, in the order of offsets
+	last    int64                // of the last record appended or replayed; -1 for none
+	settled int64                // the high watermark is known to have passed this
+	awaited int64                // the log was asked to tell when it passes this
 }
 
 type heldReply struct {
@@ -42,8 +45,10 @@ type heldReply struct {
 	body   any
 }
 
-func newSeat(partition int32, log Log) *seat {
-	return &seat{partition: partition, log: log, loaded: make(chan struct{}), parked: map[group.Ticket]call{}}
+func newSeat[S machine](partition int32, log Log) *seat[S] {
+	return &seat[S]{
+		partition: partition, log: log, act: func(any) {}, loaded: make(chan struct{}), parked: map[turn.Ticket]call{},
+	}
 }
 
 // An outbox is what is to be done when the seat's lock is released.
@@ -65,7 +70,7 @@ func (o *outbox) refuse(c call, err *kerr.Error) {
 }
 
 // do hands a request to the shard.
-func (s *seat) do(now time.Time, id string, event func(*group.State, *group.Turn), c call) outbox {
+func (s *seat[S]) do(now time.Time, id string, event func(S, *turn.Turn), c call) outbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out outbox
@@ -84,7 +89,7 @@ func (s *seat) do(now time.Time, id string, event func(*group.State, *group.Turn
 }
 
 // tick does one thing that is due. It reports false when nothing is.
-func (s *seat) tick(now time.Time) (outbox, bool) {
+func (s *seat[S]) tick(now time.Time) (outbox, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out outbox
@@ -101,7 +106,7 @@ func (s *seat) tick(now time.Time) (outbox, bool) {
 
 // take appends what a turn decided and sorts its replies: those that leave
 // now, and those that wait for the log.
-func (s *seat) take(t *group.Turn, out *outbox) {
+func (s *seat[S]) take(t *turn.Turn, out *outbox) {
 	if err := s.append(t); err != nil {
 		s.drop(err, out)
 		return
@@ -112,20 +117,37 @@ func (s *seat) take(t *group.Turn, out *outbox) {
 			continue // of a request before a drop
 		}
 		delete(s.parked, r.To)
-		if r.Settled && s.last > s.settled {
-			s.held = append(s.held, heldReply{s.last, c, r.Body})
+		if r.Settled {
+			s.settle(c, r.Body, out)
 		} else {
 			out.reply(c, r.Body)
 		}
 	}
+	for _, effect := range t.Effects {
+		s.settle(call{answer: s.act, refuse: func(*kerr.Error) {}}, effect, out)
+	}
+	s.await(out)
+	out.next = s.shard.Deadline()
+}
+
+// settle hands out a body when the log has committed what was appended so far.
+func (s *seat[S]) settle(c call, body any, out *outbox) {
+	if s.last > s.settled {
+		s.held = append(s.held, heldReply{s.last, c, body})
+	} else {
+		out.reply(c, body)
+	}
+}
+
+// await asks the log to tell when it has committed what is waited for.
+func (s *seat[S]) await(out *outbox) {
 	if len(s.held) > 0 && s.last > s.awaited {
 		s.awaited = s.last
 		out.await, out.offset, out.term = true, s.last, s.term
 	}
-	out.next = s.shard.Deadline()
 }
 
-func (s *seat) append(t *group.Turn) error {
+func (s *seat[S]) append(t *turn.Turn) error {
 	batch, err := s.shard.Batch(t)
 	if err != nil || batch == nil {
 		return err
@@ -139,7 +161,7 @@ func (s *seat) append(t *group.Turn) error {
 
 // passed takes the news that the high watermark has passed an offset, or never
 // will.
-func (s *seat) passed(term uint64, offset int64, err error) outbox {
+func (s *seat[S]) passed(term uint64, offset int64, err error) outbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out outbox
@@ -158,7 +180,7 @@ func (s *seat) passed(term uint64, offset int64, err error) outbox {
 }
 
 // drop gives up the shard and refuses all that waits in it.
-func (s *seat) drop(err error, out *outbox) {
+func (s *seat[S]) drop(err error, out *outbox) {
 	why := refusal(err)
 	for _, h := range s.held {
 		out.refuse(h.call, why)
@@ -173,7 +195,7 @@ func (s *seat) drop(err error, out *outbox) {
 }
 
 // resign gives up the seat for good.
-func (s *seat) resign(err error) outbox {
+func (s *seat[S]) resign(err error) outbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out outbox
@@ -186,7 +208,7 @@ func (s *seat) resign(err error) outbox {
 
 // install seats a shard that was loaded up to the last offset of the log, if
 // the seat was not given up meanwhile, and returns when it wants a tick.
-func (s *seat) install(shard *Shard, last int64) time.Time {
+func (s *seat[S]) install(shard *Shard[S], last int64) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone {
@@ -199,7 +221,7 @@ func (s *seat) install(shard *Shard, last int64) time.Time {
 }
 
 // tried notes that a load has failed.
-func (s *seat) tried() {
+func (s *seat[S]) tried() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened()
@@ -207,7 +229,7 @@ func (s *seat) tried() {
 
 // opened tells those who wait for the first load that it is over. The caller
 // holds mu.
-func (s *seat) opened() {
+func (s *seat[S]) opened() {
 	select {
 	case <-s.loaded:
 	default:

@@ -8,73 +8,121 @@ import (
 	"slices"
 	"time"
 
-	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
-// Shard holds the groups of one partition. It is pure: one goroutine at a
-// time, no clock, no lock. Make one with NewShard.
-type Shard struct {
-	opts  *Options
-	group group.Options
+// A machine is the state machine of one key of the log: a group, or a
+// transactional id. It is pure.
+type machine interface {
+	ID() string
+	// Deadline is when Tick is wanted, at the latest; zero means never.
+	Deadline() time.Time
+	Tick(*turn.Turn)
+}
 
-	groups map[string]*entry
-	agenda agenda
-	// expireAt is when offsets are looked at for their age next. It is zero
-	// while there is no group.
+// A kind says what the machines of a log are.
+type kind[S machine] struct {
+	// name is what the machines are called in log lines.
+	name string
+	// expiry is how often machines are looked at for what nobody needs any
+	// longer; zero means never.
+	expiry time.Duration
+
+	create func(id string) S
+	// gone reports whether a machine need not be kept.
+	gone func(S) bool
+	// expire drops what is too old.
+	expire func(S, *turn.Turn)
+	// read decodes a record of the log. It returns errUnknownRecord, wrapped,
+	// for what another version of the broker wrote.
+	read func(key, value []byte) (entryRecord[S], error)
+	// complete ends a producer's transaction in a machine that holds records
+	// of it. Nil where no transaction reaches into the log.
+	complete func(s S, producer int64, commit bool, now time.Time)
+}
+
+// An entryRecord is a decoded record with the machine that it is about.
+type entryRecord[S machine] struct {
+	id    string
+	apply func(s S, p *turn.Producer, now time.Time)
+}
+
+// errUnknownRecord marks records that are passed over.
+var errUnknownRecord = errors.New("unknown kind of record")
+
+// Shard holds the machines of one partition. It is pure: one goroutine at a
+// time, no clock, no lock. NewGroupShard and NewTransactionShard make one.
+type Shard[S machine] struct {
+	kind *kind[S]
+
+	entries map[string]*entry[S]
+	agenda  agenda[S]
+	// open holds, for each producer with a transaction that reaches into this
+	// log, the machines that have pending records of it.
+	open map[int64]map[string]struct{}
+	// expireAt is when machines are looked at for their age next. It is zero
+	// while there is none.
 	expireAt time.Time
-	aging    []string // groups that this round has still to look at
+	aging    []string // machines that this round has still to look at
 
-	turn    group.Turn
+	turn    turn.Turn
 	builder record.Builder
 	skipped int
 }
 
-// An entry is a group with its place on the agenda.
-type entry struct {
-	state *group.State
+// An entry is a machine with its place on the agenda.
+type entry[S machine] struct {
+	state S
 	at    time.Time
 	index int
 }
 
-// NewShard returns a shard without groups.
-func NewShard(opts *Options) *Shard {
-	return &Shard{opts: opts, group: opts.Group, groups: map[string]*entry{}}
+func newShard[S machine](k *kind[S]) *Shard[S] {
+	return &Shard[S]{kind: k, entries: map[string]*entry[S]{}, open: map[int64]map[string]struct{}{}}
 }
 
-// Do hands an event to a group. A group that is not there is made for the
-// event, and kept if it is more than empty afterwards. The turn is valid until
-// the next call.
-func (s *Shard) Do(now time.Time, request group.Ticket, id string, event func(*group.State, *group.Turn)) *group.Turn {
-	e := s.groups[id]
-	if e == nil {
-		e = &entry{state: group.New(id, &s.group)}
-	}
+// Do hands an event to a machine. One that is not there is made for the event,
+// and kept if it is more than empty afterwards. The turn is valid until the
+// next call.
+func (s *Shard[S]) Do(now time.Time, request turn.Ticket, id string, event func(S, *turn.Turn)) *turn.Turn {
+	e := s.entry(id)
 	s.turn.Reset(now, request)
 	event(e.state, &s.turn)
+	if len(s.turn.Records) > 0 {
+		s.opened(s.turn.Producer, id)
+	}
 	s.keep(e, now)
 	return &s.turn
 }
 
-// keep holds on to a group or forgets it, and puts it on the agenda.
-func (s *Shard) keep(e *entry, now time.Time) {
+// entry finds a machine, or makes one that is not kept yet.
+func (s *Shard[S]) entry(id string) *entry[S] {
+	if e := s.entries[id]; e != nil {
+		return e
+	}
+	return &entry[S]{state: s.kind.create(id)}
+}
+
+// keep holds on to a machine or forgets it, and puts it on the agenda.
+func (s *Shard[S]) keep(e *entry[S], now time.Time) {
 	id := e.state.ID()
-	if e.state.Vacant() || e.state.Phase() == group.Dead {
+	if s.kind.gone(e.state) {
 		s.agenda.set(e, time.Time{})
-		delete(s.groups, id)
+		delete(s.entries, id)
 		return
 	}
-	if s.groups[id] == nil {
-		s.groups[id] = e
+	if s.entries[id] == nil {
+		s.entries[id] = e
 	}
 	s.agenda.set(e, e.state.Deadline())
-	if s.expireAt.IsZero() {
-		s.expireAt = now.Add(s.opts.ExpiryInterval)
+	if s.expireAt.IsZero() && s.kind.expiry > 0 {
+		s.expireAt = now.Add(s.kind.expiry)
 	}
 }
 
 // Deadline is when Tick is wanted next; zero means never.
-func (s *Shard) Deadline() time.Time {
+func (s *Shard[S]) Deadline() time.Time {
 	at := s.agenda.next()
 	if at.IsZero() || (!s.expireAt.IsZero() && s.expireAt.Before(at)) {
 		return s.expireAt
@@ -84,8 +132,8 @@ func (s *Shard) Deadline() time.Time {
 
 // Tick does one thing that is due: the caller calls it again while Deadline
 // has not moved into the future. So the records of a turn are those of one
-// group, and a lock over them is short.
-func (s *Shard) Tick(now time.Time) *group.Turn {
+// machine, and a lock over them is short.
+func (s *Shard[S]) Tick(now time.Time) *turn.Turn {
 	s.turn.Reset(now, 0)
 	switch {
 	case len(s.agenda) > 0 && !s.agenda[0].at.After(now):
@@ -98,15 +146,15 @@ func (s *Shard) Tick(now time.Time) *group.Turn {
 	return &s.turn
 }
 
-// age looks at the offsets of one group. When all have had their turn, the
-// next round is an interval away.
-func (s *Shard) age(now time.Time) {
+// age looks at one machine. When all have had their turn, the next round is an
+// interval away.
+func (s *Shard[S]) age(now time.Time) {
 	if len(s.aging) == 0 {
 		s.aging = s.ids()
 	}
 	if len(s.aging) > 0 {
-		if e := s.groups[s.aging[0]]; e != nil {
-			e.state.ExpireOffsets(&s.turn)
+		if e := s.entries[s.aging[0]]; e != nil {
+			s.kind.expire(e.state, &s.turn)
 			s.keep(e, now)
 		}
 		s.aging = s.aging[1:]
@@ -114,71 +162,114 @@ func (s *Shard) age(now time.Time) {
 	if len(s.aging) > 0 {
 		return
 	}
-	s.expireAt = now.Add(s.opts.ExpiryInterval)
-	if len(s.groups) == 0 {
+	s.expireAt = now.Add(s.kind.expiry)
+	if len(s.entries) == 0 {
 		s.expireAt = time.Time{}
 	}
 }
 
 // Batch returns the records of a turn as the one batch to append, or nil where
 // there are none. It is valid until the next call.
-func (s *Shard) Batch(t *group.Turn) (record.Batch, error) {
+func (s *Shard[S]) Batch(t *turn.Turn) (record.Batch, error) {
 	if len(t.Records) == 0 {
 		return nil, nil
 	}
-	s.builder.Reset()
+	b := &s.builder
+	if t.Producer != nil {
+		b = transactional(t.Producer)
+	}
+	b.Reset()
 	for _, rec := range t.Records {
 		key, value := rec.Encode()
-		s.builder.Append(record.Record{Timestamp: t.Now.UnixMilli(), Key: key, Value: value})
+		b.Append(record.Record{Timestamp: t.Now.UnixMilli(), Key: key, Value: value})
 	}
-	return s.builder.Build()
+	return b.Build()
 }
+
+// transactional builds a batch in a producer's transaction. It has no sequence:
+// the coordinator writes for the producer, which counts its own batches only.
+func transactional(p *turn.Producer) *record.Builder {
+	var b record.Builder
+	b.SetProducer(p.ID, p.Epoch, noSequence)
+	b.SetTransactional(true)
+	return &b
+}
+
+const noSequence = -1
 
 // Load replays one batch of the log. Records of kinds that are not known here
 // are passed over and counted: another version of the broker wrote them.
-func (s *Shard) Load(b record.Batch, now time.Time) error {
-	if b.IsControl() {
-		return nil // a transaction's marker says nothing about groups
+func (s *Shard[S]) Load(b record.Batch, now time.Time) error {
+	var producer *turn.Producer
+	if b.IsTransactional() {
+		producer = &turn.Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch()}
 	}
 	for r, err := range b.Records() {
 		if err != nil {
 			return fmt.Errorf("batch at offset %d: %w", b.BaseOffset(), err)
 		}
-		rec, err := group.Decode(r.Key, r.Value)
+		if b.IsControl() {
+			if commit, ok := markerKind(r.Key); ok {
+				s.Complete(b.ProducerID(), commit, now)
+			}
+			continue
+		}
+		rec, err := s.kind.read(r.Key, r.Value)
 		switch {
-		case errors.Is(err, group.ErrUnknownRecord):
+		case errors.Is(err, errUnknownRecord):
 			s.skipped++
 			continue
 		case err != nil:
 			return fmt.Errorf("record at offset %d: %w", b.BaseOffset()+int64(r.OffsetDelta), err)
 		}
-		s.apply(rec, now)
+		s.apply(rec, producer, now)
 	}
 	return nil
 }
 
-func (s *Shard) apply(rec group.Record, now time.Time) {
-	id := rec.GroupID()
-	e := s.groups[id]
-	if e == nil {
-		e = &entry{state: group.New(id, &s.group)}
-	}
-	e.state.Apply(rec, now)
+func (s *Shard[S]) apply(rec entryRecord[S], producer *turn.Producer, now time.Time) {
+	e := s.entry(rec.id)
+	rec.apply(e.state, producer, now)
+	s.opened(producer, rec.id)
 	s.keep(e, now)
 }
 
-// Len is the number of groups.
-func (s *Shard) Len() int { return len(s.groups) }
+// opened notes that a producer's transaction has reached a machine.
+func (s *Shard[S]) opened(p *turn.Producer, id string) {
+	if p == nil {
+		return
+	}
+	ids := s.open[p.ID]
+	if ids == nil {
+		ids = map[string]struct{}{}
+		s.open[p.ID] = ids
+	}
+	ids[id] = struct{}{}
+}
 
-// Groups visits the groups in the order of their names.
-func (s *Shard) Groups() iter.Seq[*group.State] {
-	return func(yield func(*group.State) bool) {
+// Complete ends a producer's transaction: the marker is in the log.
+func (s *Shard[S]) Complete(producer int64, commit bool, now time.Time) {
+	for _, id := range slices.Sorted(maps.Keys(s.open[producer])) {
+		if e := s.entries[id]; e != nil && s.kind.complete != nil {
+			s.kind.complete(e.state, producer, commit, now)
+			s.keep(e, now)
+		}
+	}
+	delete(s.open, producer)
+}
+
+// Len is the number of machines.
+func (s *Shard[S]) Len() int { return len(s.entries) }
+
+// All visits the machines in the order of their names.
+func (s *Shard[S]) All() iter.Seq[S] {
+	return func(yield func(S) bool) {
 		for _, id := range s.ids() {
-			if !yield(s.groups[id].state) {
+			if !yield(s.entries[id].state) {
 				return
 			}
 		}
 	}
 }
 
-func (s *Shard) ids() []string { return slices.Sorted(maps.Keys(s.groups)) }
+func (s *Shard[S]) ids() []string { return slices.Sorted(maps.Keys(s.entries)) }

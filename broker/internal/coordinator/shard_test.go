@@ -11,10 +11,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
-func shardOptions() *Options {
+func shardOptions() *GroupOptions {
 	opts := testOptions()
 	n := 0
 	opts.Group.NewMemberID = func(prefix string) string { n++; return fmt.Sprintf("%s-%d", prefix, n) }
@@ -22,21 +23,21 @@ func shardOptions() *Options {
 	return &opts
 }
 
-func commitEvent(id string, offset int64) (string, func(*group.State, *group.Turn)) {
+func commitEvent(id string, offset int64) (string, func(*group.State, *turn.Turn)) {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Version, req.Group, req.Generation = 8, id, -1
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
 	p.Offset = offset
 	req.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetCommitRequestTopicPartition{p}}}
-	return id, func(s *group.State, t *group.Turn) { s.Commit(t, req) }
+	return id, func(s *group.State, t *turn.Turn) { s.Commit(t, req) }
 }
 
 // Requests to groups that do not exist leave nothing behind: a client with a
 // wrong group id must not fill the coordinator's memory.
 func TestRefusedGroupsAreForgotten(t *testing.T) {
-	s, now := NewShard(shardOptions()), time.UnixMilli(1_700_000_000_000)
+	s, now := NewGroupShard(shardOptions()), time.UnixMilli(1_700_000_000_000)
 	for i := range 100 {
-		turn := s.Do(now, 1, fmt.Sprint(i), func(g *group.State, t *group.Turn) {
+		turn := s.Do(now, 1, fmt.Sprint(i), func(g *group.State, t *turn.Turn) {
 			g.Heartbeat(t, &group.BeatRequest{MemberID: "nobody"})
 		})
 		if len(turn.Replies) != 1 || len(turn.Records) != 0 {
@@ -49,7 +50,7 @@ func TestRefusedGroupsAreForgotten(t *testing.T) {
 		req := kmsg.NewPtrJoinGroupRequest()
 		req.Version, req.Group, req.ProtocolType, req.SessionTimeoutMillis = 9, id, "consumer", 10_000
 		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
-		s.Do(now, 1, id, func(g *group.State, t *group.Turn) { g.Join(t, group.Client{}, req) })
+		s.Do(now, 1, id, func(g *group.State, t *turn.Turn) { g.Join(t, group.Client{}, req) })
 	}
 	if s.Len() != 100 {
 		t.Fatalf("%d groups wait for their members, want 100", s.Len())
@@ -78,10 +79,10 @@ func TestShardIsItsLog(t *testing.T) {
 			return commit{fmt.Sprint(rapid.IntRange(0, 4).Draw(t, "group")), rapid.Int64Range(0, 9).Draw(t, "offset")}
 		})).Draw(rt, "events")
 		var logs [2][]record.Batch
-		var shards [2]*Shard
+		var shards [2]*GroupShard
 		for i := range shards {
 			now := time.UnixMilli(1_700_000_000_000)
-			shards[i] = NewShard(shardOptions())
+			shards[i] = NewGroupShard(shardOptions())
 			for _, e := range events {
 				now = now.Add(time.Hour)
 				logs[i] = append(logs[i], tickUntil(rt, shards[i], now)...)
@@ -92,7 +93,7 @@ func TestShardIsItsLog(t *testing.T) {
 		if !slices.EqualFunc(logs[0], logs[1], func(a, b record.Batch) bool { return bytes.Equal(a, b) }) {
 			rt.Fatal("the same events gave different logs")
 		}
-		replayed := NewShard(shardOptions())
+		replayed := NewGroupShard(shardOptions())
 		for _, b := range logs[0] {
 			if err := replayed.Load(b, time.UnixMilli(0)); err != nil {
 				rt.Fatal(err)
@@ -104,7 +105,7 @@ func TestShardIsItsLog(t *testing.T) {
 	})
 }
 
-func tickUntil(t *rapid.T, s *Shard, now time.Time) []record.Batch {
+func tickUntil(t *rapid.T, s *GroupShard, now time.Time) []record.Batch {
 	var list []record.Batch
 	for at := s.Deadline(); !at.IsZero() && !at.After(now); at = s.Deadline() {
 		if b := batch(t, s, s.Tick(now)); b != nil {
@@ -114,7 +115,7 @@ func tickUntil(t *rapid.T, s *Shard, now time.Time) []record.Batch {
 	return list
 }
 
-func batch(t *rapid.T, s *Shard, turn *group.Turn) record.Batch {
+func batch(t *rapid.T, s *GroupShard, turn *turn.Turn) record.Batch {
 	b, err := s.Batch(turn)
 	if err != nil {
 		t.Fatal(err)
@@ -122,9 +123,9 @@ func batch(t *rapid.T, s *Shard, turn *group.Turn) record.Batch {
 	return bytes.Clone(b)
 }
 
-func positions(s *Shard) []string {
+func positions(s *GroupShard) []string {
 	var list []string
-	for g := range s.Groups() {
+	for g := range s.All() {
 		g.Offsets(func(topic string, partition int32, offset int64) {
 			list = append(list, fmt.Sprintf("%s %s-%d=%d", g.ID(), topic, partition, offset))
 		})
@@ -145,7 +146,7 @@ func TestLoadJudgesRecords(t *testing.T) {
 		batch.Stamp(42, 0)
 		return batch
 	}
-	s := NewShard(shardOptions())
+	s := NewGroupShard(shardOptions())
 	if err := s.Load(build([]byte{0, 3, 0, 1, 'g'}, nil), time.Time{}); err != nil || s.skipped != 1 {
 		t.Errorf("a consumer group's record: %v, %d skipped", err, s.skipped)
 	}

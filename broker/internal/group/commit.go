@@ -14,7 +14,7 @@ func (s *State) Commit(t *Turn, req *CommitRequest) {
 		err = kerr.InvalidCommitOffsetSize
 	}
 	if err != nil {
-		t.reply(RefuseCommit(req, err))
+		t.Reply(RefuseCommit(req, err))
 		return
 	}
 	if m != nil {
@@ -29,7 +29,7 @@ func (s *State) Commit(t *Turn, req *CommitRequest) {
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	t.settle(resp)
+	t.Settle(resp)
 }
 
 // mayCommit lets members commit in their generation, and anyone commit to a

@@ -9,17 +9,17 @@ import (
 func (s *State) Delete(t *Turn) {
 	switch {
 	case s.Vacant():
-		t.reply(kerr.GroupIDNotFound.Code)
+		t.Reply(kerr.GroupIDNotFound.Code)
 		return
 	case s.phase != Empty:
-		t.reply(kerr.NonEmptyGroup.Code)
+		t.Reply(kerr.NonEmptyGroup.Code)
 		return
 	}
 	s.offsets.each(func(topic string, partition int32, _ Offset) {
 		s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: partition})
 	})
 	s.bury(t)
-	t.settle(int16(0))
+	t.Settle(int16(0))
 }
 
 // Forget is an OffsetDelete (KIP-496): offsets of a group that nobody reads
@@ -28,10 +28,10 @@ func (s *State) Forget(t *Turn, req *ForgetRequest) {
 	topics, known := s.subscribed()
 	switch {
 	case s.Vacant():
-		t.reply(RefuseForget(kerr.GroupIDNotFound))
+		t.Reply(RefuseForget(kerr.GroupIDNotFound))
 		return
 	case s.phase != Empty && !known:
-		t.reply(RefuseForget(kerr.NonEmptyGroup))
+		t.Reply(RefuseForget(kerr.NonEmptyGroup))
 		return
 	}
 	resp := kmsg.NewPtrOffsetDeleteResponse()
@@ -50,5 +50,5 @@ func (s *State) Forget(t *Turn, req *ForgetRequest) {
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	t.settle(resp)
+	t.Settle(resp)
 }

@@ -26,7 +26,7 @@ func (s *State) Describe(t *Turn) {
 		}
 		d.Members = append(d.Members, dm)
 	}
-	t.settle(d)
+	t.Settle(d)
 }
 
 // List is the group's line in ListGroups.

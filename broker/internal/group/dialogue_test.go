@@ -103,7 +103,7 @@ func (d *dialogue) outcome(turn *Turn) string {
 	for _, rec := range turn.Records {
 		key, value := rec.Encode()
 		d.log = append(d.log, [2][]byte{key, value})
-		out = append(out, "log: "+d.showRecord(rec))
+		out = append(out, "log: "+d.showRecord(rec.(Record)))
 	}
 	for _, r := range turn.Replies {
 		what, ok := d.waiting[r.To]

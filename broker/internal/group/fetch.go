@@ -23,7 +23,7 @@ func (s *State) Fetch(t *Turn, req *FetchRequest) {
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	t.settle(resp)
+	t.Settle(resp)
 }
 
 func (s *State) allOffsets() []kmsg.OffsetFetchResponseGroupTopic {

@@ -4,7 +4,7 @@ import "github.com/twmb/franz-go/pkg/kerr"
 
 // Heartbeat keeps a member's session, and tells it when it should join anew.
 func (s *State) Heartbeat(t *Turn, req *BeatRequest) {
-	t.reply(RefuseHeartbeat(s.heartbeat(t, req)))
+	t.Reply(RefuseHeartbeat(s.heartbeat(t, req)))
 }
 
 func (s *State) heartbeat(t *Turn, req *BeatRequest) *kerr.Error {

@@ -24,7 +24,7 @@ const (
 func (s *State) Join(t *Turn, client Client, req *JoinRequest) {
 	protocols := offered(req)
 	if err := s.admit(req, protocols); err != nil {
-		t.reply(RefuseJoin(req, err))
+		t.Reply(RefuseJoin(req, err))
 		if m := s.members.byID[req.MemberID]; m != nil && err == kerr.GroupMaxSizeReached {
 			s.remove(t, m) // it came back too late to find room
 			s.removed(t, 1)
@@ -86,7 +86,7 @@ func (s *State) joinUnknown(t *Turn, client Client, req *JoinRequest, protocols 
 	until := t.Now.Add(millis(req.SessionTimeoutMillis))
 	s.pending[id] = until
 	s.arm(until)
-	t.reply(joinError(id, kerr.MemberIDRequired))
+	t.Reply(joinError(id, kerr.MemberIDRequired))
 }
 
 func (s *State) isPending(id string) bool {
@@ -124,7 +124,7 @@ func (s *State) join(t *Turn, m *member, protocolType string) {
 func (s *State) rejoin(t *Turn, client Client, req *JoinRequest, protocols []protocol) {
 	m, err := s.identify(req.MemberID, req.InstanceID)
 	if err != nil {
-		t.reply(RefuseJoin(req, err))
+		t.Reply(RefuseJoin(req, err))
 		return
 	}
 	same := m.offers(protocols)
@@ -154,14 +154,14 @@ func (s *State) update(m *member, client Client, req *JoinRequest, protocols []p
 // is answered: its client has given it up.
 func (s *State) wait(t *Turn, m *member) {
 	if before := s.members.park(m, t.Request); before != 0 {
-		t.answer(before, joinError(m.id, kerr.RebalanceInProgress))
+		t.Answer(before, joinError(m.id, kerr.RebalanceInProgress))
 	}
 }
 
 // again repeats the reply that a member of this generation had to its join.
 func (s *State) again(t *Turn, m *member) {
 	s.touch(m, t.Now)
-	t.reply(s.joined(m))
+	t.Reply(s.joined(m))
 }
 
 // joined tells a member the generation it is in, and the leader everything it

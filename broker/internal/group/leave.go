@@ -9,7 +9,7 @@ import (
 // which is how an operator removes one that will not come back (KIP-345).
 func (s *State) Leave(t *Turn, req *LeaveRequest) {
 	if s.id == "" {
-		t.reply(RefuseLeave(kerr.InvalidGroupID))
+		t.Reply(RefuseLeave(kerr.InvalidGroupID))
 		return
 	}
 	resp := kmsg.NewPtrLeaveGroupResponse()
@@ -29,7 +29,7 @@ func (s *State) Leave(t *Turn, req *LeaveRequest) {
 		resp.Members = append(resp.Members, r)
 	}
 	s.removed(t, left)
-	t.reply(resp)
+	t.Reply(resp)
 }
 
 func (s *State) leaver(who kmsg.LeaveGroupRequestMember) (*member, *kerr.Error) {

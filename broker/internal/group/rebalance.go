@@ -27,7 +27,7 @@ func (s *State) rebalance(t *Turn) {
 func (s *State) prepare(t *Turn) {
 	for _, m := range s.members.order { // of a generation that will not be
 		if m.sync != 0 {
-			t.answer(m.sync, RefuseSync(kerr.RebalanceInProgress))
+			t.Answer(m.sync, RefuseSync(kerr.RebalanceInProgress))
 			m.sync = 0
 			s.touch(m, t.Now)
 		}
@@ -93,7 +93,7 @@ func (s *State) enter(t *Turn, m *member) {
 	}
 	m.fresh = false
 	s.touch(m, t.Now)
-	t.answer(s.members.park(m, 0), s.joined(m))
+	t.Answer(s.members.park(m, 0), s.joined(m))
 }
 
 func (s *State) dropAbsent(t *Turn) {
@@ -128,10 +128,10 @@ func (s *State) appointLeader() {
 // remove takes a member out. What it waits for is answered.
 func (s *State) remove(t *Turn, m *member) {
 	if m.join != 0 {
-		t.answer(m.join, joinError(m.id, kerr.UnknownMemberID))
+		t.Answer(m.join, joinError(m.id, kerr.UnknownMemberID))
 	}
 	if m.sync != 0 {
-		t.answer(m.sync, RefuseSync(kerr.UnknownMemberID))
+		t.Answer(m.sync, RefuseSync(kerr.UnknownMemberID))
 		m.sync = 0
 	}
 	s.members.remove(m)

@@ -37,10 +37,10 @@ func (s *State) joinStatic(t *Turn, client Client, req *JoinRequest, protocols [
 // fence answers what the former process of a static member waits for.
 func (s *State) fence(t *Turn, m *member) {
 	if before := s.members.park(m, 0); before != 0 {
-		t.answer(before, joinError(m.id, kerr.FencedInstanceID))
+		t.Answer(before, joinError(m.id, kerr.FencedInstanceID))
 	}
 	if m.sync != 0 {
-		t.answer(m.sync, RefuseSync(kerr.FencedInstanceID))
+		t.Answer(m.sync, RefuseSync(kerr.FencedInstanceID))
 		m.sync = 0
 	}
 }
@@ -60,5 +60,5 @@ func (s *State) takeOver(t *Turn, m *member, formerLeader string, version int16)
 			resp.Members = nil
 		}
 	}
-	t.settle(resp)
+	t.Settle(resp)
 }

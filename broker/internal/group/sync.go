@@ -15,22 +15,22 @@ func (s *State) Sync(t *Turn, req *SyncRequest) {
 		err = s.checkSync(req)
 	}
 	if err != nil {
-		t.reply(RefuseSync(err))
+		t.Reply(RefuseSync(err))
 		return
 	}
 	m.synced = true
 	s.touch(m, t.Now)
 	if s.phase == CompletingRebalance && m.id == s.leader && !s.assign(t, req) {
-		t.reply(RefuseSync(kerr.UnknownServerError))
+		t.Reply(RefuseSync(kerr.UnknownServerError))
 		s.rebalance(t)
 		return
 	}
 	if s.phase == Stable {
-		t.settle(s.assigned(m))
+		t.Settle(s.assigned(m))
 		return
 	}
 	if m.sync != 0 {
-		t.answer(m.sync, RefuseSync(kerr.RebalanceInProgress))
+		t.Answer(m.sync, RefuseSync(kerr.RebalanceInProgress))
 	}
 	m.sync = t.Request
 }
@@ -65,7 +65,7 @@ func (s *State) assign(t *Turn, req *SyncRequest) bool {
 	s.record(t, rec)
 	for _, m := range s.members.order {
 		if m.sync != 0 {
-			t.answerSettled(m.sync, s.assigned(m))
+			t.AnswerSettled(m.sync, s.assigned(m))
 			m.sync = 0
 			s.touch(m, t.Now)
 		}

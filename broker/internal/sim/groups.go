@@ -10,6 +10,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/group"
 	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
@@ -18,26 +19,26 @@ import (
 const sessionTimeout = 1000 * time.Hour
 
 // A seat is the simulation's shell of one coordinator shard, as
-// coordinator.Runtime is the broker's: append, then hold replies back until
+// coordinator.Groups is the broker's: append, then hold replies back until
 // the log has committed them.
 type seat struct {
-	shard *coordinator.Shard
+	shard *coordinator.GroupShard
 	log   *replica.Partition
 	at    partitionID
 	last  replica.AppendResult // of the last append, or of the load
-	asked map[group.Ticket]func(body any) error
-	next  group.Ticket
+	asked map[turn.Ticket]func(body any) error
+	next  turn.Ticket
 }
 
 // do hands an event to a group, and its reply to the caller when it may leave.
-func (w *World) do(s *seat, id string, event func(*group.State, *group.Turn), reply func(body any) error) error {
+func (w *World) do(s *seat, id string, event func(*group.State, *turn.Turn), reply func(body any) error) error {
 	s.next++
 	s.asked[s.next] = reply
 	return w.took(s, s.shard.Do(w.now, s.next, id, event))
 }
 
 // took appends what a turn decided and sends its replies.
-func (w *World) took(s *seat, t *group.Turn) error {
+func (w *World) took(s *seat, t *turn.Turn) error {
 	if ok, err := w.appendTurn(s, t); !ok || err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (w *World) took(s *seat, t *group.Turn) error {
 }
 
 // appendTurn reports false when the log failed and the shard with it.
-func (w *World) appendTurn(s *seat, t *group.Turn) (bool, error) {
+func (w *World) appendTurn(s *seat, t *turn.Turn) (bool, error) {
 	batch, err := s.shard.Batch(t)
 	if err != nil || batch == nil {
 		return err == nil, err
@@ -102,9 +103,9 @@ func (w *World) reload(s *seat, err error) error {
 func (w *World) load(at partitionID, p *replica.Partition) (*seat, error) {
 	_, epoch := p.Leader()
 	s := &seat{
-		shard: coordinator.NewShard(&w.plan.coordinator), log: p, at: at,
+		shard: coordinator.NewGroupShard(&w.plan.coordinator), log: p, at: at,
 		last:  replica.AppendResult{LastOffset: p.LogEnd() - 1, LeaderEpoch: epoch},
-		asked: map[group.Ticket]func(any) error{},
+		asked: map[turn.Ticket]func(any) error{},
 	}
 	return s, eachBatch(p, func(b record.Batch) error { return s.shard.Load(b, w.now) })
 }
@@ -159,7 +160,7 @@ func (w *World) commitOffset(s *seat, k *worker, o *offsetModel) error {
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
 	p.Partition, p.Offset = o.partition, offset
 	req.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: o.topic, Partitions: []kmsg.OffsetCommitRequestTopicPartition{p}}}
-	return w.do(s, k.group, func(g *group.State, t *group.Turn) { g.Commit(t, req) }, func(body any) error {
+	return w.do(s, k.group, func(g *group.State, t *turn.Turn) { g.Commit(t, req) }, func(body any) error {
 		if code := body.(*group.CommitResponse).Topics[0].Partitions[0].ErrorCode; code != 0 {
 			return fmt.Errorf("commit of %s was refused with code %d", k.group, code)
 		}
@@ -173,7 +174,7 @@ func (w *World) commitOffset(s *seat, k *worker, o *offsetModel) error {
 func (w *World) fetchOffset(s *seat, o *offsetModel) error {
 	floor := o.floor
 	req := &group.FetchRequest{Group: o.group, Topics: []kmsg.OffsetFetchRequestGroupTopic{{Topic: o.topic, Partitions: []int32{o.partition}}}}
-	return w.do(s, o.group, func(g *group.State, t *group.Turn) { g.Fetch(t, req) }, func(body any) error {
+	return w.do(s, o.group, func(g *group.State, t *turn.Turn) { g.Fetch(t, req) }, func(body any) error {
 		offset := body.(group.FetchResponse).Topics[0].Partitions[0].Offset
 		w.trace.add("%s: offset %d of %s-%d shown", o.group, offset, o.topic, o.partition)
 		return o.shown(offset, floor)
@@ -189,7 +190,7 @@ func (w *World) joinGroup(s *seat, k *worker) error {
 	req.SessionTimeoutMillis = int32(sessionTimeout.Milliseconds() / 2)
 	req.RebalanceTimeoutMillis = req.SessionTimeoutMillis
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("all")}}
-	return w.do(s, k.group, func(g *group.State, t *group.Turn) { g.Join(t, group.Client{ID: "worker"}, req) }, func(body any) error {
+	return w.do(s, k.group, func(g *group.State, t *turn.Turn) { g.Join(t, group.Client{ID: "worker"}, req) }, func(body any) error {
 		joined := body.(*group.JoinResponse)
 		if joined.ErrorCode != 0 {
 			return fmt.Errorf("join of %s: code %d", k.group, joined.ErrorCode)
@@ -202,7 +203,7 @@ func (w *World) syncGroup(s *seat, k *worker, joined *group.JoinResponse) error 
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Group, req.MemberID, req.InstanceID, req.Generation = k.group, joined.MemberID, k.instance, joined.Generation
 	req.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: joined.MemberID, MemberAssignment: []byte("all")}}
-	return w.do(s, k.group, func(g *group.State, t *group.Turn) { g.Sync(t, req) }, func(body any) error {
+	return w.do(s, k.group, func(g *group.State, t *turn.Turn) { g.Sync(t, req) }, func(body any) error {
 		if resp := body.(*group.SyncResponse); resp.ErrorCode != 0 || string(resp.MemberAssignment) != "all" {
 			return fmt.Errorf("sync of %s: code %d, assigned %q", k.group, resp.ErrorCode, resp.MemberAssignment)
 		}
@@ -214,7 +215,7 @@ func (w *World) syncGroup(s *seat, k *worker, joined *group.JoinResponse) error 
 
 func (w *World) heartbeat(s *seat, k *worker) error {
 	req := &group.BeatRequest{Group: k.group, MemberID: k.memberID, InstanceID: k.instance, Generation: k.generation}
-	return w.do(s, k.group, func(g *group.State, t *group.Turn) { g.Heartbeat(t, req) }, func(body any) error {
+	return w.do(s, k.group, func(g *group.State, t *turn.Turn) { g.Heartbeat(t, req) }, func(body any) error {
 		if code := body.(*group.BeatResponse).ErrorCode; code != 0 {
 			return fmt.Errorf("group %s has forgotten generation %d that was agreed: code %d", k.group, k.generation, code)
 		}

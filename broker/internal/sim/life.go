@@ -5,8 +5,8 @@ import (
 	"path"
 
 	"github.com/millrace-io/millrace/broker/internal/controller"
+	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/datadir"
-	"github.com/millrace-io/millrace/broker/internal/group"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/quorum"
 	"github.com/millrace-io/millrace/broker/internal/replica"
@@ -264,7 +264,7 @@ func (l *life) partition(id partitionID) *replica.Partition {
 
 // seatOf is the coordinator of a group.
 func (l *life) seatOf(name string) *seat {
-	return l.seats[partitionID{offsetsTopic, group.PartitionFor(name, l.world.plan.offsetPartitions)}]
+	return l.seats[partitionID{offsetsTopic, coordinator.PartitionFor(name, l.world.plan.offsetPartitions)}]
 }
 
 // eachBatch reads a log from its start to its end.

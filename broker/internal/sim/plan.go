@@ -24,7 +24,7 @@ type plan struct {
 	static           map[string]string
 	data             replica.Config // of topics
 	offsets          replica.Config // of the coordinators' topic
-	coordinator      coordinator.Options
+	coordinator      coordinator.GroupOptions
 
 	faulty       bool
 	stepsToEnd   int // a life ends between two steps, once in so many
@@ -55,7 +55,7 @@ func drawPlan(rng *rand.Rand) plan {
 		snapshotEntries:  oneOf(3, 10, 1000),
 		static:           map[string]string{},
 		data:             data, offsets: offsets,
-		coordinator: coordinator.Options{
+		coordinator: coordinator.GroupOptions{
 			ExpiryInterval: sessionTimeout,
 			Group: group.Options{
 				MaxSessionTimeout: sessionTimeout, MaxMetadata: 100, OffsetRetention: sessionTimeout,

@@ -1,9 +1,9 @@
-package group
+package coordinator
 
 import "unicode/utf16"
 
-// PartitionFor returns the partition of __consumer_offsets that holds a group:
-// Java's hash of its id, made positive, modulo the number of partitions. Every
+// PartitionFor returns the partition of __consumer_offsets that holds a group,
+// or of __transaction_state that holds a transactional id: Java's hash of it, made positive, modulo the number of partitions. Every
 // broker and every tool that reads the topic computes it alike.
 func PartitionFor(id string, partitions int32) int32 {
 	if partitions <= 0 {

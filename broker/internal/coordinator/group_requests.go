@@ -1,0 +1,111 @@
+package coordinator
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
+)
+
+// The requests of the group APIs. Each calls reply exactly once, possibly
+// before it returns, on any goroutine and with no lock held. The request
+// belongs to the callee. What a client waits for when its connection ends is
+// answered all the same: the group would not forget its member earlier for it.
+
+// JoinGroup replies when the rebalance that it begins or joins is complete.
+func (g *Groups) JoinGroup(_ context.Context, clientID, clientHost string, req *group.JoinRequest, reply func(*group.JoinResponse)) {
+	client := group.Client{ID: clientID, Host: clientHost}
+	refuse := func(err *kerr.Error) *group.JoinResponse { return group.RefuseJoin(req, err) }
+	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Join(t, client, req) })
+}
+
+// SyncGroup replies when the leader has brought the assignment and the log has
+// it.
+func (g *Groups) SyncGroup(_ context.Context, req *group.SyncRequest, reply func(*group.SyncResponse)) {
+	submit(g.Runtime, req.Group, group.RefuseSync, reply, func(s *group.State, t *turn.Turn) { s.Sync(t, req) })
+}
+
+// Heartbeat replies at once.
+func (g *Groups) Heartbeat(_ context.Context, req *group.BeatRequest, reply func(*group.BeatResponse)) {
+	submit(g.Runtime, req.Group, group.RefuseHeartbeat, reply, func(s *group.State, t *turn.Turn) { s.Heartbeat(t, req) })
+}
+
+// LeaveGroup replies at once.
+func (g *Groups) LeaveGroup(_ context.Context, req *group.LeaveRequest, reply func(*group.LeaveResponse)) {
+	submit(g.Runtime, req.Group, group.RefuseLeave, reply, func(s *group.State, t *turn.Turn) { s.Leave(t, req) })
+}
+
+// OffsetCommit replies when the commit is committed itself.
+func (g *Groups) OffsetCommit(_ context.Context, req *group.CommitRequest, reply func(*group.CommitResponse)) {
+	refuse := func(err *kerr.Error) *group.CommitResponse { return group.RefuseCommit(req, err) }
+	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Commit(t, req) })
+}
+
+// OffsetFetch replies when every commit that it shows is committed. Without
+// transactions all offsets are stable.
+func (g *Groups) OffsetFetch(_ context.Context, req group.FetchRequest, _ bool, reply func(group.FetchResponse)) {
+	refuse := func(err *kerr.Error) group.FetchResponse { return group.RefuseFetch(req.Group, err) }
+	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Fetch(t, &req) })
+}
+
+// OffsetDelete deletes offsets that no member needs.
+func (g *Groups) OffsetDelete(_ context.Context, req *group.ForgetRequest, reply func(*group.ForgetResponse)) {
+	submit(g.Runtime, req.Group, group.RefuseForget, reply, func(s *group.State, t *turn.Turn) { s.Forget(t, req) })
+}
+
+// DescribeGroup describes a group. One that nobody knows is Dead.
+func (g *Groups) DescribeGroup(_ context.Context, id string, reply func(group.Description)) {
+	refuse := func(err *kerr.Error) group.Description { return group.RefuseDescribe(id, err) }
+	submit(g.Runtime, id, refuse, reply, func(s *group.State, t *turn.Turn) { s.Describe(t) })
+}
+
+// DeleteGroup deletes a group without members, with its offsets.
+func (g *Groups) DeleteGroup(_ context.Context, id string, reply func(errorCode int16)) {
+	refuse := func(err *kerr.Error) int16 { return err.Code }
+	submit(g.Runtime, id, refuse, reply, func(s *group.State, t *turn.Turn) { s.Delete(t) })
+}
+
+// ListGroups lists the groups of all shards that are loaded. The error code is
+// COORDINATOR_LOAD_IN_PROGRESS while one is not.
+func (g *Groups) ListGroups() (list []group.Listing, errorCode int16) {
+	for _, s := range g.all() {
+		s.mu.Lock()
+		if s.shard == nil {
+			errorCode = kerr.CoordinatorLoadInProgress.Code
+		} else {
+			for state := range s.shard.All() {
+				list = append(list, state.List())
+			}
+		}
+		s.mu.Unlock()
+	}
+	return list, errorCode
+}
+
+// A Position is a group's committed offset, for the metrics of its lag.
+type Position struct {
+	Group     string
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Positions returns the committed offsets of all groups here. They may be
+// ahead of what a crash would leave by what is being flushed.
+func (g *Groups) Positions() []Position {
+	var list []Position
+	for _, s := range g.all() {
+		s.mu.Lock()
+		if s.shard != nil {
+			for state := range s.shard.All() {
+				state.Offsets(func(topic string, partition int32, offset int64) {
+					list = append(list, Position{state.ID(), topic, partition, offset})
+				})
+			}
+		}
+		s.mu.Unlock()
+	}
+	return list
+}

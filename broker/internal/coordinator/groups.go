@@ -1,0 +1,53 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace-io/millrace/broker/internal/group"
+	"github.com/millrace-io/millrace/broker/internal/turn"
+)
+
+// Groups coordinates the consumer groups of all partitions of
+// __consumer_offsets that this node leads. Make one with NewGroups, and let
+// Run run.
+type Groups struct{ *Runtime[*group.State] }
+
+// NewGroups returns Groups that lead nothing yet.
+func NewGroups(opts GroupOptions) *Groups {
+	opts.setDefaults()
+	return &Groups{newRuntime(groupKind(&opts), opts.Logger)}
+}
+
+// A GroupShard holds the groups of one partition.
+type GroupShard = Shard[*group.State]
+
+// NewGroupShard returns a shard without groups.
+func NewGroupShard(opts *GroupOptions) *GroupShard {
+	k := groupKind(opts)
+	return newShard(&k)
+}
+
+func groupKind(opts *GroupOptions) kind[*group.State] {
+	return kind[*group.State]{
+		name:   "consumer groups",
+		expiry: opts.ExpiryInterval,
+		create: func(id string) *group.State { return group.New(id, &opts.Group) },
+		gone:   func(s *group.State) bool { return s.Vacant() || s.Phase() == group.Dead },
+		expire: (*group.State).ExpireOffsets,
+		read:   readGroupRecord,
+	}
+}
+
+func readGroupRecord(key, value []byte) (entryRecord[*group.State], error) {
+	rec, err := group.Decode(key, value)
+	if errors.Is(err, group.ErrUnknownRecord) {
+		return entryRecord[*group.State]{}, fmt.Errorf("%w: %w", errUnknownRecord, err)
+	}
+	if err != nil {
+		return entryRecord[*group.State]{}, err
+	}
+	apply := func(s *group.State, _ *turn.Producer, now time.Time) { s.Apply(rec, now) }
+	return entryRecord[*group.State]{rec.GroupID(), apply}, nil
+}
