@@ -22,8 +22,11 @@ import (
 // way.
 //
 // Kafka answers the request that creates a topic with LEADER_NOT_AVAILABLE,
-// and the client asks again after its backoff. Here a topic exists within
-// milliseconds, so the answer waits for it, for autoCreateWait at most.
+// and the client asks again after its backoff, a quarter of a second for most.
+// Here a topic exists within milliseconds, so a client that asks for creation
+// gets the topic itself: the answer waits for it, for autoCreateWait at most.
+// Up to v3 a request creates without being asked to. It may come from one who
+// wants to know whether a topic is gone, so it is answered as by Kafka.
 
 // autoCreateWait bounds how long a request waits for the topics it creates.
 const autoCreateWait = 5 * time.Second
@@ -40,7 +43,15 @@ func (b *Broker) metadata(r *server.Request) (server.Reply, error) {
 		return answer(r.Header, b.describeMetadata(c, req, nil)), nil
 	}
 	p := &pending{h: r.Header, waker: r.Waker}
-	b.background(c, func(c call) { p.finish(b.describeMetadata(c, req, b.autoCreate(c.ctx, missing))) })
+	b.background(c, func(c call) {
+		created, failed := b.autoCreate(c.ctx, missing)
+		if c.Version < 4 {
+			for _, name := range created {
+				failed[name] = kerr.LeaderNotAvailable
+			}
+		}
+		p.finish(b.describeMetadata(c, req, failed))
+	})
 	return p, nil
 }
 
@@ -62,8 +73,10 @@ func (b *Broker) creatable(c call, req *kmsg.MetadataRequest) []string {
 	return missing
 }
 
-// autoCreate creates topics with the defaults and returns why some were not.
-func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]*kerr.Error {
+// autoCreate creates topics with the defaults. It returns those that it has
+// created and why others were not; what somebody else has created meanwhile is
+// in neither.
+func (b *Broker) autoCreate(ctx context.Context, names []string) (created []string, failed map[string]*kerr.Error) {
 	ctx, cancel := context.WithTimeout(ctx, autoCreateWait)
 	defer cancel()
 	topics := make([]controller.NewTopic, 0, len(names))
@@ -74,18 +87,19 @@ func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]*ker
 		}
 		topics = append(topics, controller.NewTopic{Name: name, Partitions: -1, Replicas: -1})
 	}
-	failed := make(map[string]*kerr.Error)
+	failed = make(map[string]*kerr.Error)
 	results, err := b.Controller.CreateTopics(ctx, topics, false)
 	if err != nil {
 		b.Logger.Warn("topics were not created automatically", "topics", names, "error", err)
 		for _, name := range names {
 			failed[name] = kerr.LeaderNotAvailable
 		}
-		return failed
+		return created, failed
 	}
 	for _, result := range results {
 		if result.Err == nil {
 			b.Logger.Info("topic created automatically", "topic", result.Name, "partitions", result.Partitions, "replicas", result.Replicas)
+			created = append(created, result.Name)
 			continue
 		}
 		// Somebody else may have been faster: the image tells.
@@ -93,7 +107,7 @@ func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]*ker
 			failed[result.Name] = code
 		}
 	}
-	return failed
+	return created, failed
 }
 
 func (b *Broker) describeMetadata(c call, req *kmsg.MetadataRequest, failed map[string]*kerr.Error) *kmsg.MetadataResponse {
@@ -147,14 +161,15 @@ func describeTopic(image *metadata.Image, wanted kmsg.MetadataRequestTopic, list
 		refused.Topic, refused.ErrorCode = new(""), kerr.InvalidRequest.Code
 		return refused
 	}
-	if topic, ok := image.Topic(*wanted.Topic); ok {
+	topic, exists := image.Topic(*wanted.Topic)
+	invalid := controller.CheckTopicName(*wanted.Topic)
+	switch failure := failed[*wanted.Topic]; {
+	case failure != nil:
+		refused.ErrorCode = failure.Code
+	case exists:
 		return metadataTopic(image, topic, listener)
-	}
-	switch err := controller.CheckTopicName(*wanted.Topic); {
-	case err != nil:
-		refused.ErrorCode = err.Code.Code
-	case failed[*wanted.Topic] != nil:
-		refused.ErrorCode = failed[*wanted.Topic].Code
+	case invalid != nil:
+		refused.ErrorCode = invalid.Code.Code
 	default:
 		refused.ErrorCode = kerr.UnknownTopicOrPartition.Code
 	}
