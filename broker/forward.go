@@ -81,6 +81,23 @@ func (f *forwarder) AlterConfigs(ctx context.Context, wishes []controller.AlterC
 	})
 }
 
+// AlterClientQuotas implements api.Controller.
+func (f *forwarder) AlterClientQuotas(ctx context.Context, wishes []controller.AlterQuota, validateOnly bool) ([]*controller.Error, error) {
+	return decide(ctx, f, func(s controller.State) ([]metadata.Record, []*controller.Error, *controller.Error) {
+		records, results := s.AlterClientQuotas(wishes, validateOnly)
+		return records, results, nil
+	})
+}
+
+// UpdateFeatures implements api.Controller.
+func (f *forwarder) UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) error {
+	_, err := decide(ctx, f, func(s controller.State) ([]metadata.Record, struct{}, *controller.Error) {
+		records, refusal := s.UpdateFeatures(updates, validateOnly)
+		return records, struct{}{}, refusal
+	})
+	return err
+}
+
 // AllocateProducerIDs implements api.Controller.
 func (f *forwarder) AllocateProducerIDs(ctx context.Context) (controller.IDBlock, error) {
 	return decide(ctx, f, func(s controller.State) ([]metadata.Record, controller.IDBlock, *controller.Error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace-io/millrace/broker/internal/controller"
 	"github.com/millrace-io/millrace/broker/internal/server"
 )
 
@@ -29,11 +30,29 @@ func (b *Broker) apiVersions(c call, req *kmsg.ApiVersionsRequest) *kmsg.ApiVers
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp
 	}
+	if err := b.expected(c.Version, req); err != nil {
+		resp.ErrorCode = err.Code
+		return resp
+	}
 	resp.ApiKeys = b.ranges()
 	if c.Version >= 3 {
-		b.addFeatures(resp)
+		b.addFeatures(c.Version, resp)
 	}
 	return resp
+}
+
+// expected checks whom the client believes to have reached (KIP-1242, v5): the
+// cluster and the node, or neither.
+func (b *Broker) expected(version int16, req *kmsg.ApiVersionsRequest) *kerr.Error {
+	switch {
+	case version < 5 || req.ClusterID == nil && req.NodeID == -1:
+		return nil
+	case req.ClusterID == nil || req.NodeID == -1:
+		return kerr.InvalidRequest
+	case *req.ClusterID != b.image().ClusterID() || req.NodeID != b.NodeID:
+		return kerr.RebootstrapRequired
+	}
+	return nil
 }
 
 // unsupportedAPIVersions answers a version of the future.
@@ -56,21 +75,23 @@ func (b *Broker) ranges() []kmsg.ApiVersionsResponseApiKey {
 	return keys
 }
 
-// addFeatures lists what the cluster has finalized, which this broker
-// therefore supports. Up to v3 a supported feature may not have minimum 0
-// (KAFKA-17011); none here has.
-func (b *Broker) addFeatures(resp *kmsg.ApiVersionsResponse) {
+// addFeatures lists what this broker supports and the cluster has finalized.
+// Clients that send v3 cannot read a minimum of 0, so it is left out there
+// (KAFKA-17011).
+func (b *Broker) addFeatures(version int16, resp *kmsg.ApiVersionsResponse) {
+	for _, f := range controller.Features() {
+		if f.Min == 0 && version <= 3 {
+			continue
+		}
+		supported := kmsg.NewApiVersionsResponseSupportedFeature()
+		supported.Name, supported.MinVersion, supported.MaxVersion = f.Name, f.Min, f.Max
+		resp.SupportedFeatures = append(resp.SupportedFeatures, supported)
+	}
 	image := b.image()
 	features := image.Features()
 	resp.FinalizedFeaturesEpoch = int64(image.Index())
 	for _, name := range slices.Sorted(maps.Keys(features)) {
 		level := features[name]
-		if level < 1 {
-			continue
-		}
-		supported := kmsg.NewApiVersionsResponseSupportedFeature()
-		supported.Name, supported.MinVersion, supported.MaxVersion = name, 1, level
-		resp.SupportedFeatures = append(resp.SupportedFeatures, supported)
 		finalized := kmsg.NewApiVersionsResponseFinalizedFeature()
 		finalized.Name, finalized.MinVersionLevel, finalized.MaxVersionLevel = name, level, level
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, finalized)

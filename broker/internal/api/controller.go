@@ -17,6 +17,11 @@ type Controller interface {
 	// AlterConfigs changes single configs if incremental, else it replaces all
 	// that a resource has.
 	AlterConfigs(ctx context.Context, wishes []controller.AlterConfig, incremental, validateOnly bool) ([]controller.ConfigResult, error)
+	// AlterClientQuotas answers for the wishes in their order.
+	AlterClientQuotas(ctx context.Context, wishes []controller.AlterQuota, validateOnly bool) ([]*controller.Error, error)
+	// UpdateFeatures updates all features or none; a refusal is a
+	// *controller.Error.
+	UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) error
 	// AllocateProducerIDs reserves a block of producer ids for this node.
 	AllocateProducerIDs(ctx context.Context) (controller.IDBlock, error)
 }

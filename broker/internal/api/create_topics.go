@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -84,6 +85,15 @@ func refusal(err *controller.Error) (code int16, message *string) {
 		return 0, nil
 	}
 	return err.Code.Code, &err.Message
+}
+
+// decisionError answers for a decision that was refused as a whole, or not
+// reached.
+func decisionError(err error) (code int16, message *string) {
+	if refused, ok := errors.AsType[*controller.Error](err); ok {
+		return refusal(refused)
+	}
+	return adminError(err)
 }
 
 // adminError answers for a decision that was not reached: nobody knows whether

@@ -314,6 +314,25 @@ func (n *node) AlterConfigs(_ context.Context, wishes []controller.AlterConfig, 
 	})
 }
 
+func (n *node) AlterClientQuotas(_ context.Context, wishes []controller.AlterQuota, validateOnly bool) (results []*controller.Error, err error) {
+	return results, n.ask(func(s controller.State) (records []metadata.Record) {
+		records, results = s.AlterClientQuotas(wishes, validateOnly)
+		return records
+	})
+}
+
+func (n *node) UpdateFeatures(_ context.Context, updates []controller.FeatureUpdate, validateOnly bool) error {
+	var refusal *controller.Error
+	err := n.ask(func(s controller.State) (records []metadata.Record) {
+		records, refusal = s.UpdateFeatures(updates, validateOnly)
+		return records
+	})
+	if err == nil && refusal != nil {
+		return refusal
+	}
+	return err
+}
+
 func (n *node) AllocateProducerIDs(context.Context) (block controller.IDBlock, err error) {
 	return block, n.ask(func(s controller.State) (records []metadata.Record) {
 		records, block, _ = s.AllocateProducerIDs(1, n.epoch)

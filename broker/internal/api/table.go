@@ -71,7 +71,12 @@ func Table() []API {
 		{Key: 42, Min: 0, Max: 3, Access: onGroup("Delete"), serve: later((*Broker).deleteGroups)},
 		{Key: 44, Min: 0, Max: 1, Access: onTopic("AlterConfigs"), serve: blocking((*Broker).incrementalAlterConfigs)},
 		{Key: 47, Min: 0, Max: 0, Access: onGroup("Delete"), serve: later((*Broker).offsetDelete)},
+		{Key: 48, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).describeClientQuotas)},
+		{Key: 49, Min: 0, Max: 1, Access: onCluster("AlterConfigs"), serve: blocking((*Broker).alterClientQuotas)},
+		{Key: 57, Min: 0, Max: 2, Access: onCluster("Alter"), serve: blocking((*Broker).updateFeatures)},
 		{Key: 60, Min: 0, Max: 2, Access: onCluster("Describe"), serve: now((*Broker).describeCluster)},
+		{Key: 74, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).listConfigResources)},
+		{Key: 75, Min: 0, Max: 0, Access: onTopic("Describe"), serve: now((*Broker).describeTopicPartitions)},
 	}
 }
 

@@ -21,13 +21,17 @@ type Registration struct {
 	OtherLife bool
 }
 
-// FormCluster gives a cluster without id the drawn one: the first records of
-// the first leader.
+// FormCluster gives a cluster without id the drawn one, and its features: the
+// first records of the first leader.
 func (s State) FormCluster(id metadata.UUID) []metadata.Record {
-	if s.Image.ClusterID() != "" {
-		return nil
+	var records []metadata.Record
+	if s.Image.ClusterID() == "" {
+		records = append(records, &metadata.ClusterID{ID: id.String()})
 	}
-	return []metadata.Record{&metadata.ClusterID{ID: id.String()}}
+	if s.Image.Feature(MetadataVersion) == 0 {
+		records = append(records, defaultFeatures()...)
+	}
+	return records
 }
 
 // RegisterBroker registers a life of a broker, fenced, and returns its broker

@@ -46,6 +46,10 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		return s.delete(t, d)
 	case "incremental", "replace":
 		return s.alter(t, d)
+	case "quotas":
+		return s.alterQuotas(t, d)
+	case "features":
+		return s.updateFeatures(t, d)
 	case "producer-ids":
 		return s.producerIDs(t, d)
 	case "topics":

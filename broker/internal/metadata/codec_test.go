@@ -40,6 +40,8 @@ func samples() []Record {
 		&ConfigChange{Resource{TopicResource, "t"}, "retention.ms", new("1")},
 		&ConfigChange{Resource{BrokerResource, ""}, "x", nil},
 		&ProducerIDs{Broker: 1, Next: 2000},
+		&QuotaChange{QuotaEntity{User: EntityName{Named, "u"}, ClientID: EntityName{Kind: Defaults}}, "producer_byte_rate", new(1.5)},
+		&QuotaChange{QuotaEntity{IP: EntityName{Named, "10.0.0.7"}}, "connection_creation_rate", nil},
 	}
 }
 
@@ -126,6 +128,7 @@ func TestBinaryFormIsFixed(t *testing.T) {
 		"0900" + "16" + "aa" + zeros + "04" + "22" + "00" + "0102" + "02":                                             &PartitionChange{Topic: id, Index: 2, ISR: []int32{1}, Leader: new(int32(1))},
 		"0a00" + "08" + "02" + "0174" + "0163" + "01" + "0176":                                                        &ConfigChange{Resource{TopicResource, "t"}, "c", new("v")},
 		"0b00" + "03" + "02" + "d00f": &ProducerIDs{1, 1000},
+		"0c00" + "10" + "00" + "02" + "0163" + "01" + "016b" + "01" + "3ff8000000000000": &QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}, IP: EntityName{Kind: Defaults}}, "k", new(1.5)},
 	} {
 		if got := hex.EncodeToString(Append(nil, r)); got != want {
 			t.Errorf("%T:\n got %s\nwant %s", r, got, want)

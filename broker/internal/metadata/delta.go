@@ -24,6 +24,7 @@ type Delta struct {
 
 	brokers   map[int32]bool
 	configs   map[Resource]bool
+	quotas    bool
 	ids       bool
 	clusterID bool
 	features  bool

@@ -20,6 +20,7 @@ type Image struct {
 	byID    tree[UUID, *Topic, byUUID]
 	folded  tree[string, string, byText] // fold(name) → name
 	configs tree[Resource, map[string]string, byResource]
+	quotas  tree[QuotaEntity, map[string]float64, byEntity]
 	brokers []*Broker // by id
 
 	features       map[string]int16
@@ -171,6 +172,17 @@ func (i *Image) Live(id int32) bool {
 func (i *Image) Config(r Resource) map[string]string {
 	c, _ := i.configs.find(r)
 	return c
+}
+
+// ConfiguredResources iterates over what has configs set.
+func (i *Image) ConfiguredResources() iter.Seq[Resource] {
+	return func(yield func(Resource) bool) {
+		for r := range i.configs.all() {
+			if !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // TopicLayers gathers what rules a topic's configs on one broker: its own,

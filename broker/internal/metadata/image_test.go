@@ -37,6 +37,8 @@ func small(t testing.TB) *Image {
 		&ConfigChange{Resource{TopicResource, "a.b"}, "retention.ms", new("1")},
 		&ConfigChange{Resource{BrokerResource, ""}, "log.retention.ms", new("2")},
 		&ProducerIDs{Broker: 1, Next: 1000},
+		&QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}}, "producer_byte_rate", new(1024.0)},
+		&QuotaChange{QuotaEntity{ClientID: EntityName{Kind: Defaults}}, "consumer_byte_rate", new(2048.0)},
 	)
 	return i
 }
@@ -52,6 +54,7 @@ func TestImagesDoNotChange(t *testing.T) {
 		&ConfigChange{Resource{TopicResource, "a.b"}, "retention.ms", nil},
 		&BrokerChange{Broker: 2, Epoch: 1, Fenced: Clear},
 		&UnregisterBroker{Broker: 1, Epoch: 1},
+		&QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}}, "producer_byte_rate", nil},
 	)
 	if diff := cmp.Diff(was, dump(before), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the older image changed:\n%s", diff)

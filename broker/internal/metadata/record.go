@@ -30,6 +30,7 @@ const (
 	kindPartitionChange  kind = 9
 	kindConfig           kind = 10
 	kindProducerIDs      kind = 11
+	kindQuotaChange      kind = 12
 )
 
 // NoOp changes nothing.
@@ -181,6 +182,8 @@ func (k kind) blank() Record {
 		return &ConfigChange{}
 	case kindProducerIDs:
 		return &ProducerIDs{}
+	case kindQuotaChange:
+		return &QuotaChange{}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import "strings"
 //	u         a uuid
 //	s b       a string, bytes; both may be null
 //	[ ... ]   an array, which may be null
+//	? ... ]   a struct, which may be null
 //	~         tagged fields
 //
 // A field that not all flexible versions have carries their range: "s:8+" from
@@ -41,7 +42,12 @@ var shapes = map[int16]string{
 	37: "[ s 4 [ [ 4 ] ~ ] ~ ] 4 1 ~",                                              // CreatePartitions
 	42: "[ s ] ~",                                                                  // DeleteGroups
 	44: "[ 1 s [ s 1 s ~ ] ~ ] 1 ~",                                                // IncrementalAlterConfigs
+	48: "[ s 1 s ~ ] 1 ~",                                                          // DescribeClientQuotas
+	49: "[ [ s s ~ ] [ s 8 1 ~ ] ~ ] 1 ~",                                          // AlterClientQuotas
+	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
 	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
+	74: "[:1+ 1 ] ~",                                                               // ListConfigResources
+	75: "[ s ~ ] 4 ? s 4 ~ ] ~",                                                    // DescribeTopicPartitions
 }
 
 // checkShape walks the body of a flexible request. Older versions have no
@@ -71,6 +77,9 @@ func (r *reader) walk(shape string, version int16) string {
 			return rest
 		case "[":
 			shape = r.walkArray(rest, version, present)
+			continue
+		case "?":
+			shape = r.walkOptional(rest, version)
 			continue
 		case "~":
 			r.skipTags()
@@ -103,6 +112,18 @@ func (r *reader) walkArray(element string, version int16, present bool) string {
 	return behind(element)
 }
 
+// walkOptional passes over a struct that a byte of -1 stands for if it is null,
+// and returns the shape behind the closing bracket.
+func (r *reader) walkOptional(fields string, version int16) string {
+	if there := r.span(1); !r.failed() && int8(there[0]) != -1 {
+		r.walk(fields, version)
+	}
+	if r.failed() {
+		return ""
+	}
+	return behind(fields)
+}
+
 // behind returns the shape behind the bracket that closes an element.
 func behind(element string) string {
 	for depth := 1; depth > 0; {
@@ -111,7 +132,7 @@ func behind(element string) string {
 		switch {
 		case field == "]":
 			depth--
-		case strings.HasPrefix(field, "["):
+		case strings.HasPrefix(field, "["), field == "?":
 			depth++
 		}
 	}

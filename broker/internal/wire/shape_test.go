@@ -45,6 +45,8 @@ func fill(t *rapid.T, v reflect.Value) {
 		v.SetString(names.Draw(t, "s"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "b"))
+	case reflect.Float64:
+		v.SetFloat(rapid.Float64().Draw(t, "f"))
 	case reflect.Uint8:
 		v.SetUint(uint64(rapid.Byte().Draw(t, "u")))
 	default:
