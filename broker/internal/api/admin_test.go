@@ -24,7 +24,7 @@ func alterQuotas(c *client, version int16, lines ...string) []kmsg.AlterClientQu
 		for _, field := range strings.Fields(line) {
 			name, value, given := strings.Cut(field, "=")
 			switch name {
-			case controller.UserEntity, controller.ClientIDEntity, controller.IPEntity:
+			case controller.UserEntity, controller.ClientIDEntity, controller.IPEntity, "group":
 				part := kmsg.AlterClientQuotasRequestEntryEntity{Type: name}
 				if given {
 					part.Name = &value
