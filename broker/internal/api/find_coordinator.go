@@ -83,7 +83,7 @@ func (b *Broker) offsets(ctx context.Context) (*metadata.Topic, *controller.Erro
 	if topic, ok := b.image().Topic(offsetsTopic); ok {
 		return topic, nil
 	}
-	_, failed := b.autoCreate(ctx, []string{offsetsTopic})
+	failed := b.autoCreate(ctx, []string{offsetsTopic})
 	if topic, ok := b.image().Topic(offsetsTopic); ok {
 		return topic, nil
 	}

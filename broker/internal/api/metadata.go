@@ -21,12 +21,10 @@ import (
 // allow it; a name that no topic can have is INVALID_TOPIC_EXCEPTION either
 // way.
 //
-// Kafka answers the request that creates a topic with LEADER_NOT_AVAILABLE,
-// and the client asks again after its backoff, a quarter of a second for most.
-// Here a topic exists within milliseconds, so a client that asks for creation
-// gets the topic itself: the answer waits for it, for autoCreateWait at most.
-// Up to v3 a request creates without being asked to. It may come from one who
-// wants to know whether a topic is gone, so it is answered as by Kafka.
+// The request that creates a topic is answered with LEADER_NOT_AVAILABLE, as
+// by Kafka, and the client asks again: who asks whether a topic is gone must
+// not be told that it is there, because it asked. The answer waits for the
+// topic, for autoCreateWait at most, so that the next one has it.
 
 // autoCreateWait bounds how long a request waits for the topics it creates.
 const autoCreateWait = 5 * time.Second
@@ -43,15 +41,7 @@ func (b *Broker) metadata(r *server.Request) (server.Reply, error) {
 		return answer(r.Header, b.describeMetadata(c, req, nil)), nil
 	}
 	p := &pending{h: r.Header, waker: r.Waker}
-	b.background(c, func(c call) {
-		created, failed := b.autoCreate(c.ctx, missing)
-		if c.Version < 4 {
-			for _, name := range created {
-				failed[name] = kerr.LeaderNotAvailable
-			}
-		}
-		p.finish(b.describeMetadata(c, req, failed))
-	})
+	b.background(c, func(c call) { p.finish(b.describeMetadata(c, req, b.autoCreate(c.ctx, missing))) })
 	return p, nil
 }
 
@@ -73,10 +63,10 @@ func (b *Broker) creatable(c call, req *kmsg.MetadataRequest) []string {
 	return missing
 }
 
-// autoCreate creates topics with the defaults. It returns those that it has
-// created and why others were not; what somebody else has created meanwhile is
-// in neither.
-func (b *Broker) autoCreate(ctx context.Context, names []string) (created []string, failed map[string]*kerr.Error) {
+// autoCreate creates topics with the defaults. It returns what to answer for
+// those that it has created and for those that it could not; a topic that
+// somebody else has created meanwhile is in neither.
+func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]*kerr.Error {
 	ctx, cancel := context.WithTimeout(ctx, autoCreateWait)
 	defer cancel()
 	topics := make([]controller.NewTopic, 0, len(names))
@@ -87,30 +77,30 @@ func (b *Broker) autoCreate(ctx context.Context, names []string) (created []stri
 		}
 		topics = append(topics, controller.NewTopic{Name: name, Partitions: -1, Replicas: -1})
 	}
-	failed = make(map[string]*kerr.Error)
+	answers := make(map[string]*kerr.Error)
 	results, err := b.Controller.CreateTopics(ctx, topics, false)
 	if err != nil {
 		b.Logger.Warn("topics were not created automatically", "topics", names, "error", err)
 		for _, name := range names {
-			failed[name] = kerr.LeaderNotAvailable
+			answers[name] = kerr.LeaderNotAvailable
 		}
-		return created, failed
+		return answers
 	}
 	for _, result := range results {
 		if result.Err == nil {
 			b.Logger.Info("topic created automatically", "topic", result.Name, "partitions", result.Partitions, "replicas", result.Replicas)
-			created = append(created, result.Name)
+			answers[result.Name] = kerr.LeaderNotAvailable
 			continue
 		}
 		// Somebody else may have been faster: the image tells.
 		if code := result.Err.Code; code.Code != kerr.TopicAlreadyExists.Code {
-			failed[result.Name] = code
+			answers[result.Name] = code
 		}
 	}
-	return created, failed
+	return answers
 }
 
-func (b *Broker) describeMetadata(c call, req *kmsg.MetadataRequest, failed map[string]*kerr.Error) *kmsg.MetadataResponse {
+func (b *Broker) describeMetadata(c call, req *kmsg.MetadataRequest, created map[string]*kerr.Error) *kmsg.MetadataResponse {
 	image := b.image()
 	resp := kmsg.NewPtrMetadataResponse()
 	resp.ClusterID = optional(image.ClusterID())
@@ -123,7 +113,7 @@ func (b *Broker) describeMetadata(c call, req *kmsg.MetadataRequest, failed map[
 		return resp
 	}
 	for _, wanted := range req.Topics {
-		resp.Topics = append(resp.Topics, describeTopic(image, wanted, c.listener, failed))
+		resp.Topics = append(resp.Topics, describeTopic(image, wanted, c.listener, created))
 	}
 	return resp
 }
@@ -142,8 +132,9 @@ func metadataBrokers(image *metadata.Image, listener string) []kmsg.MetadataResp
 	return brokers
 }
 
-// describeTopic answers for one topic that was named.
-func describeTopic(image *metadata.Image, wanted kmsg.MetadataRequestTopic, listener string, failed map[string]*kerr.Error) kmsg.MetadataResponseTopic {
+// describeTopic answers for one topic that was named. What autoCreate says of
+// it comes first.
+func describeTopic(image *metadata.Image, wanted kmsg.MetadataRequestTopic, listener string, created map[string]*kerr.Error) kmsg.MetadataResponseTopic {
 	refused := kmsg.NewMetadataResponseTopic()
 	refused.Topic, refused.TopicID = wanted.Topic, wanted.TopicID
 	if wanted.TopicID != [16]byte{} {
@@ -163,9 +154,9 @@ func describeTopic(image *metadata.Image, wanted kmsg.MetadataRequestTopic, list
 	}
 	topic, exists := image.Topic(*wanted.Topic)
 	invalid := controller.CheckTopicName(*wanted.Topic)
-	switch failure := failed[*wanted.Topic]; {
-	case failure != nil:
-		refused.ErrorCode = failure.Code
+	switch answer := created[*wanted.Topic]; {
+	case answer != nil:
+		refused.ErrorCode = answer.Code
 	case exists:
 		return metadataTopic(image, topic, listener)
 	case invalid != nil:
