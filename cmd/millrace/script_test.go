@@ -39,8 +39,13 @@ func TestMain(m *testing.M) {
 //	scrub FILE             writes standard output to a file, without what
 //	                       differs from run to run
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, params("testdata/script"))
+}
+
+// params are how the scripts of a directory run.
+func params(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(e *testscript.Env) error {
@@ -56,7 +61,7 @@ func TestScripts(t *testing.T) {
 			"serve": serve, "begin": begin, "type": typeLine, "awaits": awaits, "interrupt": interrupt,
 			"exits": exits, "until": until, "awaitfile": awaitFile, "scrub": scrub,
 		},
-	})
+	}
 }
 
 type key struct{}

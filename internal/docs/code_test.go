@@ -33,14 +33,14 @@ func TestGoCompiles(t *testing.T) {
 	count := 0
 	for _, p := range pages(t) {
 		source := ""
-		for _, b := range p.blocks {
-			if b.language == "go" {
+		for _, b := range p.Blocks {
+			if b.Language == "go" {
 				count++
-				source += fmt.Sprintf("//line %s:%d\n%s", p.path, b.line, b.code)
+				source += fmt.Sprintf("//line %s:%d\n%s", p.Path, b.Line, b.Code)
 			}
 		}
 		if source != "" {
-			t.Run(p.path, func(t *testing.T) { compile(t, source) })
+			t.Run(p.Path, func(t *testing.T) { compile(t, source) })
 		}
 	}
 	if count == 0 {
@@ -104,9 +104,9 @@ func write(t *testing.T, name, text string) {
 func TestBlocksSayWhatTheyAre(t *testing.T) {
 	known := []string{"go", "sh", "console", "yaml", "json", "text"}
 	for _, p := range pages(t) {
-		for _, b := range p.blocks {
-			if !slices.Contains(known, b.language) {
-				t.Errorf("%s:%d: a block of %q: need one of %s", p.path, b.line, b.language, strings.Join(known, ", "))
+		for _, b := range p.Blocks {
+			if !slices.Contains(known, b.Language) {
+				t.Errorf("%s:%d: a block of %q: need one of %s", p.Path, b.Line, b.Language, strings.Join(known, ", "))
 			}
 		}
 	}

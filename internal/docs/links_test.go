@@ -17,15 +17,15 @@ func TestLinks(t *testing.T) {
 	all := pages(t)
 	anchors := map[string]map[string]bool{}
 	for _, p := range all {
-		anchors[p.path] = p.anchors()
+		anchors[p.Path] = p.Anchors()
 	}
 	count := 0
 	for _, p := range all {
-		for number, line := range p.prose {
+		for number, line := range p.Prose {
 			for _, m := range link.FindAllStringSubmatch(line, -1) {
 				count++
-				if problem := follow(p.path, m[1], anchors); problem != "" {
-					t.Errorf("%s:%d: %s: %s", p.path, number+1, m[1], problem)
+				if problem := follow(p.Path, m[1], anchors); problem != "" {
+					t.Errorf("%s:%d: %s: %s", p.Path, number+1, m[1], problem)
 				}
 			}
 		}
@@ -77,9 +77,9 @@ var notes = regexp.MustCompile(`@[A-Z]{2,}@|\b(TODO|FIXME|TBD|XXX)\b|\{\{[^}]*\}
 
 func TestNothingWaitsToBeFilledIn(t *testing.T) {
 	for _, p := range pages(t) {
-		for number, line := range strings.Split(p.text, "\n") {
+		for number, line := range strings.Split(p.Text, "\n") {
 			if m := notes.FindString(line); m != "" {
-				t.Errorf("%s:%d: %s", p.path, number+1, m)
+				t.Errorf("%s:%d: %s", p.Path, number+1, m)
 			}
 		}
 	}

@@ -2,9 +2,6 @@ package docs
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path"
 	"path/filepath"
@@ -28,7 +25,7 @@ func text(t *testing.T, name string) string {
 func TestListIsComplete(t *testing.T) {
 	list := text(t, "docs/README.md")
 	for _, p := range pages(t) {
-		if name, ok := strings.CutPrefix(p.path, "docs/"); ok && name != "README.md" && !strings.Contains(list, "("+name+")") {
+		if name, ok := strings.CutPrefix(p.Path, "docs/"); ok && name != "README.md" && !strings.Contains(list, "("+name+")") {
 			t.Errorf("docs/README.md does not list %s", name)
 		}
 	}
@@ -60,64 +57,6 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// codes are the error codes of internal/ops, by the names of their constants.
-func codes(t *testing.T) map[string]string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "internal/ops/fault.go"), nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if ok && strings.HasPrefix(spec.Names[0].Name, "Code") {
-			code, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found[spec.Names[0].Name] = code
-		}
-		return true
-	})
-	if len(found) < 20 {
-		t.Fatalf("found %d codes, which cannot be all", len(found))
-	}
-	return found
-}
-
-// Who looks a code up finds what it means and what to try, and the page has no
-// code that nobody can meet.
-func TestErrorsPage(t *testing.T) {
-	sections := map[string]string{}
-	var order []string
-	for _, section := range strings.Split(text(t, "docs/errors.md"), "\n## ")[1:] {
-		title, body, _ := strings.Cut(section, "\n")
-		if strings.HasPrefix(title, "MR-") {
-			sections[title] = body
-			order = append(order, title)
-		}
-	}
-	if !slices.IsSorted(order) || len(slices.Compact(slices.Clone(order))) != len(order) {
-		t.Errorf("sections are not in the order of their codes: %v", order)
-	}
-	for name, code := range codes(t) {
-		body, ok := sections[code]
-		if !ok {
-			t.Errorf("docs/errors.md has no section for %s (%s)", code, name)
-			continue
-		}
-		for _, part := range []string{".** Exit code ", "\n**Try** "} {
-			if !strings.Contains(body, part) {
-				t.Errorf("docs/errors.md: %s has no %q", code, strings.TrimSpace(part))
-			}
-		}
-		delete(sections, code)
-	}
-	for code := range sections {
-		t.Errorf("docs/errors.md explains %s, which no error has", code)
-	}
-}
-
 // Each released version has a date, and the newest section is what is not
 // released.
 func TestChangelog(t *testing.T) {
@@ -134,5 +73,30 @@ func TestChangelog(t *testing.T) {
 		if !regexp.MustCompile(`^v\d+\.\d+\.\d+, \d{4}-\d\d-\d\d$`).MatchString(title) {
 			t.Errorf("section %q: want a version and a date", title)
 		}
+	}
+}
+
+// makes is a call of make in a page; target is one of the Makefile.
+var (
+	makes  = regexp.MustCompile("(?m)(?:^|`|[A-Z]+=\\S+ )make ([a-z]+)\\b")
+	target = regexp.MustCompile(`(?m)^([a-z]+):`)
+)
+
+func TestMakeTargetsExist(t *testing.T) {
+	targets := map[string]bool{}
+	for _, m := range target.FindAllStringSubmatch(text(t, "Makefile"), -1) {
+		targets[m[1]] = true
+	}
+	count := 0
+	for _, p := range pages(t) {
+		for _, m := range makes.FindAllStringSubmatch(p.Text, -1) {
+			count++
+			if !targets[m[1]] {
+				t.Errorf("%s: make %s: the Makefile has no such target", p.Path, m[1])
+			}
+		}
+	}
+	if count < 10 {
+		t.Errorf("found %d calls of make, which cannot be all", count)
 	}
 }

@@ -38,19 +38,19 @@ func find(name string) (string, bool) {
 func TestNamesAreDeclared(t *testing.T) {
 	count := 0
 	for _, p := range pages(t) {
-		if !strings.HasPrefix(p.path, "docs/") || strings.HasPrefix(p.path, "docs/adr/") {
+		if !strings.HasPrefix(p.Path, "docs/") || strings.HasPrefix(p.Path, "docs/adr/") {
 			continue // a decision tells of its day
 		}
-		for number, line := range p.prose {
+		for number, line := range p.Prose {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
 				count++
 				file, ok := find(m[1])
 				if !ok {
-					t.Errorf("%s:%d: %s: there is no such file", p.path, number+1, m[1])
+					t.Errorf("%s:%d: %s: there is no such file", p.Path, number+1, m[1])
 					continue
 				}
 				if names := declarations(t, file); !names[m[2]] {
-					t.Errorf("%s:%d: %s does not declare %s", p.path, number+1, m[1], m[2])
+					t.Errorf("%s:%d: %s does not declare %s", p.Path, number+1, m[1], m[2])
 				}
 			}
 		}
@@ -65,13 +65,13 @@ var top = regexp.MustCompile(`^(cluster|broker|streams|schema|connect|mirrormake
 
 func TestPathsExist(t *testing.T) {
 	for _, p := range pages(t) {
-		for number, line := range p.prose {
+		for number, line := range p.Prose {
 			for _, m := range plain.FindAllStringSubmatch(line, -1) {
 				if !top.MatchString(m[1]) && !strings.HasSuffix(m[1], ".go") {
 					continue
 				}
 				if _, ok := find(m[1]); !ok {
-					t.Errorf("%s:%d: %s does not exist", p.path, number+1, m[1])
+					t.Errorf("%s:%d: %s does not exist", p.Path, number+1, m[1])
 				}
 			}
 		}
