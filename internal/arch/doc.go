@@ -1,5 +1,6 @@
-// Package arch keeps the direction of imports, as a test that names the reason
-// of every rule. It has no code of its own: go test ./internal/arch lists the
-// imports of every package of the module and holds them against the table in
-// arch_test.go.
+// Package arch keeps the shape of the module, as tests that name the reason of
+// every rule. It has no code of its own: go test ./internal/arch lists the
+// imports of every package and holds them against the table in arch_test.go,
+// and reads every file for what layout_test.go wants of it: length, manuals,
+// names, and what nobody may call.
 package arch

@@ -69,7 +69,7 @@ func memory(binary string) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(idle)
+	<-time.After(idle)
 	kb, err := resident(s.cmd.Process.Pid)
 	if err != nil {
 		return err

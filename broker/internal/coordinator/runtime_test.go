@@ -186,7 +186,7 @@ func TestFailedAppendDropsAndReloads(t *testing.T) {
 
 		log.failAppends(nil)
 		log.commit()
-		time.Sleep(2 * retryLoad)
+		<-time.After(2 * retryLoad)
 		if got := fetchedOffset(fetch(r, "g").answer(t)); got != 6 {
 			t.Errorf("after the reload: fetched %d, want 6, which the log has", got)
 		}
@@ -250,7 +250,7 @@ func TestLoadInProgress(t *testing.T) {
 		log.mu.Lock()
 		log.unread = nil
 		log.mu.Unlock()
-		time.Sleep(2 * retryLoad)
+		<-time.After(2 * retryLoad)
 		if code := commitCode(commit(r, "g", 1).answer(t)); code != 0 {
 			t.Errorf("after the load: code %d", code)
 		}
@@ -268,12 +268,12 @@ func TestSessionsEnd(t *testing.T) {
 		m := join(r, "g", "", 10*time.Second).answer(t)
 		syncGroup(r, "g", m.MemberID, m.Generation).answer(t)
 		for range 10 {
-			time.Sleep(9 * time.Second)
+			<-time.After(9 * time.Second)
 			if code := heartbeat(r, "g", m.MemberID, m.Generation).answer(t).ErrorCode; code != 0 {
 				t.Fatalf("heartbeat in time: code %d", code)
 			}
 		}
-		time.Sleep(11 * time.Second)
+		<-time.After(11 * time.Second)
 		if code := heartbeat(r, "g", m.MemberID, m.Generation).answer(t).ErrorCode; code != kerr.UnknownMemberID.Code {
 			t.Errorf("heartbeat after the session: code %d", code)
 		}
@@ -282,7 +282,7 @@ func TestSessionsEnd(t *testing.T) {
 		if n := len(r.Positions()); n != 0 {
 			t.Errorf("%d positions", n)
 		}
-		time.Sleep(25 * time.Hour)
+		<-time.After(25 * time.Hour)
 		if list, _ := r.ListGroups(); len(list) != 0 {
 			t.Errorf("groups left: %v", list)
 		}

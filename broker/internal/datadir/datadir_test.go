@@ -402,14 +402,14 @@ func TestRunInVirtualTime(t *testing.T) {
 		p := addPartition(t, d, "t", commitlog.Config{RetentionAge: time.Hour, SegmentBytes: 100})
 		p.append(t, 10)
 		must(t, p.await(t))
-		time.Sleep(checkpointDelay + time.Millisecond)
+		<-time.After(checkpointDelay + time.Millisecond)
 		synctest.Wait()
 		text, err := vfs.ReadFile(m, path.Join(root, highWatermarkFile))
 		must(t, err)
 		if string(text) != "0\n1\nt 0 10\n" {
 			t.Errorf("high watermarks after a second:\n%s", text)
 		}
-		time.Sleep(time.Hour + 6*time.Minute)
+		<-time.After(time.Hour + 6*time.Minute)
 		synctest.Wait()
 		if p.Start() != 10 {
 			t.Errorf("the log starts at %d, an hour after its retention", p.Start())

@@ -1,5 +1,3 @@
-// Package query finds committed values in the stores of the tasks that run in
-// this process.
 package query
 
 import (

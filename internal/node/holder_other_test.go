@@ -1,0 +1,7 @@
+//go:build !linux
+
+package node
+
+const holderKnown = false
+
+func pid() string { return "" }
