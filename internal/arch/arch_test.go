@@ -53,7 +53,7 @@ var rules = []rule{
 		reason: "the profile is below everything that uses it",
 	},
 	{
-		from:   []string{"internal/vfs", "internal/memnet", "internal/record", "internal/kafkaconf", "internal/conf", "internal/mutant", "internal/history"},
+		from:   []string{"internal/vfs", "internal/memnet", "internal/record", "internal/kafkaconf", "internal/conf", "internal/mutant", "internal/proc", "internal/history"},
 		deny:   []string{"broker", "streams", "schema", "connect", "mirrormaker", "cluster", "cmd", "internal/node", "internal/ops"},
 		reason: "leaf packages need no other room",
 	},

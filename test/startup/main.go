@@ -21,6 +21,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace-io/millrace/internal/proc"
 )
 
 const (
@@ -70,11 +72,11 @@ func memory(binary string) error {
 		return err
 	}
 	<-time.After(idle)
-	kb, err := resident(s.cmd.Process.Pid)
+	used, err := proc.Of(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-36s %.1f MB (VmRSS %s after ready; goal 80 MB)\n", "dev: idle with everything on", float64(kb)/1000, idle)
+	fmt.Printf("%-36s %.1f MB (VmRSS %s after ready; goal 80 MB)\n", "dev: idle with everything on", float64(used.Resident)/1e6, idle)
 	return s.end()
 }
 
@@ -145,19 +147,4 @@ func (s *started) end() error {
 		return fmt.Errorf("millrace dev did not end cleanly: %w", err)
 	}
 	return nil
-}
-
-// resident reads the resident memory of a process in kilobytes.
-func resident(pid int) (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		var kb int
-		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kb); n == 1 {
-			return kb, nil
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
 }

@@ -1,0 +1,45 @@
+package proc
+
+import (
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+func TestListener(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if p, ok := Listener(port); !ok || p.PID != os.Getpid() || p.Name == "" {
+		t.Errorf("port %d is held by %+v, %v; we are %d", port, p, ok, os.Getpid())
+	}
+	l.Close()
+	if p, ok := Listener(port); ok {
+		t.Errorf("nobody listens on port %d any more, but %+v was named", port, p)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	before, err := Of(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.Resident < 1<<20 {
+		t.Errorf("a Go program in %d bytes", before.Resident)
+	}
+	for busy := time.Now(); time.Since(busy) < 10*time.Second; {
+		if now, _ := Of(os.Getpid()); now.CPU > before.CPU {
+			return
+		}
+	}
+	t.Errorf("ten seconds of work cost no CPU time")
+}
+
+func TestUsageOfNobody(t *testing.T) {
+	if _, err := Of(1 << 30); err == nil {
+		t.Error("a process that does not exist has used something")
+	}
+}
