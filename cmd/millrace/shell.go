@@ -41,7 +41,7 @@ func (s *shell) root() *cobra.Command {
 	root.AddCommand(
 		s.devCommand(), s.startCommand(), s.waitCommand(), s.configCommand(),
 		s.topicCommand(), s.produceCommand(), s.consumeCommand(), s.groupCommand(),
-		s.schemaCommand(), s.connectCommand(), s.mirrorCommand(), s.versionCommand(),
+		s.schemaCommand(), s.connectCommand(), s.mirrorCommand(), s.benchCommand(), s.versionCommand(),
 	)
 	strict(root)
 	root.SetHelpCommand(helpCommand(root))
