@@ -6,4 +6,4 @@ import "time"
 
 func sharpen() {}
 
-func rest(d time.Duration) { time.Sleep(d) }
+func rest(d time.Duration) { <-time.After(d) }
