@@ -42,6 +42,8 @@ var codes = []struct {
 	{producerstate.ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber},
 	{producerstate.ErrDuplicateSequence, kerr.DuplicateSequenceNumber},
 	{producerstate.ErrInvalidEpoch, kerr.InvalidProducerEpoch},
+	{producerstate.ErrTxnState, kerr.InvalidTxnState},
+	{producerstate.ErrCoordinatorFenced, kerr.TransactionCoordinatorFenced},
 	{producerstate.ErrSnapshot, kerr.KafkaStorageError},
 
 	{record.ErrCodec, kerr.UnsupportedCompressionType},

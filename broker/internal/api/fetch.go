@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/broker/internal/wire"
 )
@@ -21,6 +22,8 @@ import (
 //     or diverges (KIP-595), or nothing is to be waited for. Otherwise it
 //     waits for the missing bytes on all its partitions, at most maxFetchWait,
 //     and then reads once more.
+//   - With read_committed it ends at the last stable offset, and lists the
+//     aborted transactions whose records are to be dropped (KIP-98).
 //   - Sessions (KIP-227) are in fetch_session.go. From v12 on the leader is
 //     named where this broker is not it, from v16 on with its address
 //     (KIP-951); from v13 on topics go by id (KIP-516).
@@ -52,11 +55,8 @@ type fetchReply struct {
 	sent    []*fetchPart // those that the response names
 	ranges  []commitlog.Range
 	leaders []wire.Endpoint
+	aborted []wire.AbortedTransaction // of the partition being encoded
 }
-
-// readCommitted is the isolation level under which the list of aborted
-// transactions is sent, though there are none.
-const readCommitted = 1
 
 func (f *fetchReply) serve(r *server.Request) error {
 	f.begin(r)
@@ -140,12 +140,14 @@ func (f *fetchReply) read() (have int, urgent bool) {
 	image := f.b.image()
 	left := min(int(max(f.req.MaxBytes, 0)), f.b.settingsOf(image).fetchMaxBytes)
 	f.each(func(p *fetchPart) {
-		n := p.read(f.b, image, max(left-have, 0), have == 0)
+		n := p.read(f.b, image, f.isolation(), max(left-have, 0), have == 0)
 		have += n
 		urgent = urgent || p.urgent()
 	})
 	return have, urgent
 }
+
+func (f *fetchReply) isolation() replica.Isolation { return replica.Isolation(f.req.IsolationLevel) }
 
 // Encode implements [server.Reply].
 func (f *fetchReply) Encode(out *server.Out) error {
@@ -215,8 +217,8 @@ func (f *fetchReply) encode(out *server.Out, resp wire.FetchResponse, image *met
 	if p.err != nil {
 		f.fail(&head, image, p)
 	}
-	if f.req.IsolationLevel == readCommitted {
-		head.Aborted = []wire.AbortedTransaction{}
+	if f.isolation() == replica.ReadCommitted {
+		head.Aborted = f.abortedIn(p)
 	}
 	file, position, size := p.result.Range.Section()
 	out.Buf = resp.Partition(out.Buf, &head, size)
@@ -229,6 +231,19 @@ func (f *fetchReply) encode(out *server.Out, resp wire.FetchResponse, image *met
 	}
 	out.Buf = resp.EndPartition(out.Buf, &head)
 	return nil
+}
+
+// abortedIn lists the aborted transactions of a partition: no nil, which
+// stands for read_uncommitted.
+func (f *fetchReply) abortedIn(p *fetchPart) []wire.AbortedTransaction {
+	if f.aborted == nil {
+		f.aborted = make([]wire.AbortedTransaction, 0, 4)
+	}
+	f.aborted = f.aborted[:0]
+	for _, t := range p.result.Aborted {
+		f.aborted = append(f.aborted, wire.AbortedTransaction{ProducerID: t.ProducerID, FirstOffset: t.FirstOffset})
+	}
+	return f.aborted
 }
 
 // fail turns a partition's error into its code, with what helps the client.

@@ -42,13 +42,13 @@ func (p *fetchPart) want(f *wire.FetchPartition) {
 
 // read reads up to limit bytes, or the first batch whatever its size if
 // minOne is set (KIP-74). It returns the bytes found.
-func (p *fetchPart) read(b *Broker, image *metadata.Image, limit int, minOne bool) int {
+func (p *fetchPart) read(b *Broker, image *metadata.Image, isolation replica.Isolation, limit int, minOne bool) int {
 	if p.partition == nil && !p.find(b, image) {
 		return 0
 	}
 	request := replica.ReadRequest{
 		Offset: p.offset, MaxBytes: min(limit, p.maxBytes), MinOne: minOne,
-		CurrentEpoch: p.currentEpoch, LastFetchedEpoch: p.lastEpoch,
+		CurrentEpoch: p.currentEpoch, LastFetchedEpoch: p.lastEpoch, Isolation: isolation, Aborted: p.result.Aborted,
 	}
 	p.result, p.err = p.partition.Read(request)
 	if gone := p.err; errors.Is(gone, replica.ErrClosed) || errors.Is(gone, replica.ErrDeleted) {

@@ -44,7 +44,7 @@ func (h *hotPools) takeFetch(b *Broker) *fetchReply {
 }
 
 func (h *hotPools) giveFetch(f *fetchReply) {
-	if f.lost || cap(f.own) > maxPooled || cap(f.sent) > maxPooled {
+	if f.lost || cap(f.own) > maxPooled || cap(f.sent) > maxPooled || cap(f.aborted) > maxPooled {
 		return
 	}
 	clear(f.own)

@@ -9,7 +9,8 @@ import (
 
 // ListOffsets (key 2, v1-11): offsets by time, and the ends of a partition.
 //
-// -1 is the end that consumers see (the high watermark), -2 the start, -3 the
+// -1 is the end that consumers see: the high watermark, or from v2 on with
+// read_committed the last stable offset (KIP-98). -2 is the start, -3 the
 // record with the largest timestamp (KIP-734). Nothing is tiered, so -4 is the
 // start, and -5 and -6 are none (KIP-405, KIP-1023). A timestamp gives the
 // first record that is not older, or -1.
@@ -24,14 +25,14 @@ func (b *Broker) listOffsets(_ call, req *kmsg.ListOffsetsRequest) *kmsg.ListOff
 		topic := kmsg.NewListOffsetsResponseTopic()
 		topic.Topic = t.Topic
 		for _, p := range t.Partitions {
-			topic.Partitions = append(topic.Partitions, b.listOffset(image, t.Topic, p))
+			topic.Partitions = append(topic.Partitions, b.listOffset(image, t.Topic, p, replica.Isolation(req.IsolationLevel)))
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
 	return resp
 }
 
-func (b *Broker) listOffset(image *metadata.Image, topic string, wanted kmsg.ListOffsetsRequestTopicPartition) kmsg.ListOffsetsResponseTopicPartition {
+func (b *Broker) listOffset(image *metadata.Image, topic string, wanted kmsg.ListOffsetsRequestTopicPartition, isolation replica.Isolation) kmsg.ListOffsetsResponseTopicPartition {
 	result := kmsg.NewListOffsetsResponseTopicPartition()
 	result.Partition = wanted.Partition
 	result.Timestamp, result.Offset, result.LeaderEpoch = -1, -1, -1
@@ -44,7 +45,7 @@ func (b *Broker) listOffset(image *metadata.Image, topic string, wanted kmsg.Lis
 	if timestamp == earliestPending {
 		timestamp = replica.LatestTiered
 	}
-	at, err := part.ListOffset(timestamp, wanted.CurrentLeaderEpoch)
+	at, err := part.ListOffset(timestamp, wanted.CurrentLeaderEpoch, isolation)
 	if err != nil {
 		result.ErrorCode = codeOf(err).Code
 		return result

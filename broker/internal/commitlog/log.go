@@ -31,6 +31,8 @@ type Log struct {
 	offline  atomic.Pointer[error]
 	epochs   epochs
 	recovery Recovery
+	// abortedFrom is where Open's knowledge of aborted transactions ends.
+	abortedFrom int64
 
 	// mu guards what the writer changes. It is held over the append's own
 	// write and over renames, never over a sync.
@@ -51,6 +53,12 @@ type Log struct {
 // It allocates nothing once the active segment is warm. The batches are not
 // kept.
 func (l *Log) Append(batches []record.Batch, now time.Time) error {
+	return l.AppendEnding(batches, nil, now)
+}
+
+// AppendEnding is Append of batches among which are markers that abort these
+// transactions, in the order of the markers.
+func (l *Log) AppendEnding(batches []record.Batch, aborted []AbortedTxn, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
@@ -64,11 +72,11 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 	}
 	before := l.end.Load()
 	for rest := batches; len(rest) > 0; {
-		n, err := l.appendSome(rest, l.lastTime)
+		n, left, err := l.appendSome(rest, aborted, l.lastTime)
 		if err != nil {
 			return l.undoAppend(before, err)
 		}
-		rest = rest[n:]
+		rest, aborted = rest[n:], left
 	}
 	return nil
 }
@@ -90,15 +98,16 @@ func (l *Log) checkOffsets(batches []record.Batch) error {
 }
 
 // appendSome writes as many of the batches as one segment takes, after
-// rolling if it is due, and returns how many.
-func (l *Log) appendSome(batches []record.Batch, now time.Time) (int, error) {
+// rolling if it is due, and returns how many, and the aborted transactions
+// whose markers are still to come.
+func (l *Log) appendSome(batches []record.Batch, aborted []AbortedTxn, now time.Time) (int, []AbortedTxn, error) {
 	var total int64
 	for _, b := range batches {
 		total += int64(len(b))
 	}
 	if l.rollDue(batches[0], total, now) {
 		if err := l.roll(batches[0].BaseOffset()); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	active := l.active()
@@ -110,9 +119,10 @@ func (l *Log) appendSome(batches []record.Batch, now time.Time) (int, error) {
 		total += int64(len(batches[n]))
 	}
 	if n == 0 {
-		return 0, ErrTooLarge
+		return 0, nil, ErrTooLarge
 	}
-	return n, l.write(active, size, batches[:n], now)
+	left, err := l.write(active, size, batches[:n], aborted, now)
+	return n, left, err
 }
 
 // fits reports whether the index can address a batch at this position.
@@ -120,16 +130,16 @@ func fits(s *segment, b record.Batch, position int64) bool {
 	return position+int64(len(b)) <= maxSegmentBytes && b.LastOffset()-s.base <= maxRelative
 }
 
-func (l *Log) write(active *segment, size int64, batches []record.Batch, now time.Time) error {
+func (l *Log) write(active *segment, size int64, batches []record.Batch, aborted []AbortedTxn, now time.Time) ([]AbortedTxn, error) {
 	f, err := active.log.Acquire()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer active.log.Release()
 	written, err := f.WriteVec(l.bufs, size)
 	clear(l.bufs)
 	if err != nil {
-		return fmt.Errorf("append at position %d, %d bytes written: %w", size, written, err)
+		return nil, fmt.Errorf("append at position %d, %d bytes written: %w", size, written, err)
 	}
 	l.unsynced.touch(active, l.options.Pagecache)
 	if size == 0 {
@@ -141,10 +151,12 @@ func (l *Log) write(active *segment, size int64, batches []record.Batch, now tim
 		l.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
 		size += int64(len(b))
 	}
-	l.end.Store(batches[len(batches)-1].LastOffset() + 1)
+	end := batches[len(batches)-1].LastOffset() + 1
+	aborted = active.noteAborted(aborted, end)
+	l.end.Store(end)
 	l.bytes.Add(size - active.size.Load())
 	active.size.Store(size)
-	return nil
+	return aborted, nil
 }
 
 // undoAppend cuts off what a failed Append left behind, in the file and in
@@ -223,6 +235,7 @@ func (l *Log) roll(base int64) error {
 	l.unsynced.named()
 	l.publish(append(l.copySegments(), s))
 	old.mem.Store(nil) // From here on the index files serve.
+	old.aborted.list.Store(nil)
 	l.options.Rolled(base)
 	return nil
 }

@@ -50,6 +50,7 @@ func (l *Log) open() error {
 		return err
 	}
 	l.setBounds()
+	l.checkAborted()
 	return nil
 }
 
@@ -106,14 +107,14 @@ func (l *Log) list() ([]*segment, error) {
 			s := newSegment(l.fs, l.options.Files, l.dir, base)
 			s.size.Store(info.Size())
 			segments = append(segments, s)
-		case suffix == indexSuffix || suffix == timeSuffix:
+		case suffix == indexSuffix || suffix == timeSuffix || suffix == txnSuffix:
 			caches = append(caches, name)
 		case strings.HasSuffix(suffix, deletedSuffix):
 			_ = l.fs.Remove(path.Join(l.dir, name)) // Tried again at the next open.
 		}
 	}
 	slices.SortFunc(segments, func(a, b *segment) int { return compare(a.base, b.base) })
-	l.removeOrphans(segments, caches)
+	l.adoptCaches(segments, caches)
 	removeTemporary(l.fs, l.dir)
 	return segments, nil
 }
@@ -158,13 +159,17 @@ func (l *Log) stranger(name string) {
 	}
 }
 
-// removeOrphans removes indexes whose log is gone.
-func (l *Log) removeOrphans(segments []*segment, caches []string) {
+// adoptCaches gives indexes to their segments, and removes those whose log is
+// gone.
+func (l *Log) adoptCaches(segments []*segment, caches []string) {
 	for _, name := range caches {
-		base, _, _ := parseName(name)
-		_, found := slices.BinarySearchFunc(segments, base, func(s *segment, base int64) int { return compare(s.base, base) })
-		if !found {
+		base, suffix, _ := parseName(name)
+		i, found := slices.BinarySearchFunc(segments, base, func(s *segment, base int64) int { return compare(s.base, base) })
+		switch {
+		case !found:
 			_ = l.fs.Remove(path.Join(l.dir, name))
+		case suffix == txnSuffix:
+			segments[i].aborted.onDisk.Store(true)
 		}
 	}
 }
@@ -221,7 +226,7 @@ func (l *Log) resumeLast() error {
 		return err
 	}
 	l.end.Store(end)
-	return nil
+	return last.loadAborted(end)
 }
 
 // setBounds publishes what the segments found amount to.

@@ -20,6 +20,7 @@ type Range struct {
 	file     vfs.File
 	position int64
 	size     int
+	next     int64
 }
 
 // Size is how many bytes the batches take.
@@ -29,6 +30,10 @@ func (r Range) Size() int { return r.size }
 func (r Range) Section() (file vfs.File, position int64, size int) {
 	return r.file, r.position, r.size
 }
+
+// Next is the offset behind the last batch, or a larger one where that takes no
+// look into the log.
+func (r Range) Next() int64 { return r.next }
 
 // AppendTo appends the bytes to a buffer.
 func (r Range) AppendTo(b []byte) ([]byte, error) {
@@ -82,6 +87,12 @@ func (l *Log) Read(offset, limit int64, maxBytes int, minOne bool) (Range, error
 func (l *Log) readFrom(segments []*segment, offset, limit, maxBytes int64, minOne bool) (Range, error) {
 	for i, s := range segments {
 		r, found, err := l.readSegment(s, i == len(segments)-1, offset, limit, maxBytes, minOne)
+		if r.next < 0 {
+			r.next = limit
+			if i+1 < len(segments) {
+				r.next = min(limit, segments[i+1].base)
+			}
+		}
 		if found || err != nil {
 			return r, err
 		}
@@ -110,14 +121,14 @@ func (l *Log) readSegment(s *segment, last bool, offset, limit, maxBytes int64, 
 	// All offsets of the segment are below the end, since the end is loaded
 	// after the size.
 	whole := last && l.end.Load() <= limit
-	to, err := s.stop(f, from, size, limit, maxBytes, whole)
+	to, next, err := s.stop(f, from, size, limit, maxBytes, whole)
 	if err != nil {
 		return Range{}, false, err
 	}
 	if to == from && minOne && first.base < limit {
-		to = from + first.size
+		to, next = from+first.size, first.last+1
 	}
-	return Range{handle: s.log, file: f, position: from, size: int(to - from)}.orEmpty(), true, nil
+	return Range{handle: s.log, file: f, position: from, size: int(to - from), next: next}.orEmpty(), true, nil
 }
 
 func (r Range) orEmpty() Range {
@@ -157,14 +168,15 @@ func (s *segment) seek(f vfs.File, offset, size int64) (position int64, batch fo
 }
 
 // stop returns where a read that begins at from ends: before the first batch
-// that begins at limit or reaches beyond maxBytes.
-func (s *segment) stop(f vfs.File, from, size, limit, maxBytes int64, whole bool) (int64, error) {
+// that begins at limit or reaches beyond maxBytes; and the offset that this
+// batch begins with, -1 at the segment's end.
+func (s *segment) stop(f vfs.File, from, size, limit, maxBytes int64, whole bool) (position, next int64, err error) {
 	if whole && size-from <= maxBytes {
-		return size, nil
+		return size, -1, nil
 	}
 	start, err := s.indexBelow(from, from+maxBytes, limit)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	w := newWalk(f, start, size)
 	defer w.done()
@@ -172,11 +184,11 @@ func (s *segment) stop(f vfs.File, from, size, limit, maxBytes int64, whole bool
 		header, position, err := w.next()
 		switch {
 		case err != nil:
-			return 0, s.corrupt(position, limit, err)
+			return 0, 0, s.corrupt(position, limit, err)
 		case header == nil:
-			return size, nil
+			return size, -1, nil
 		case header.BaseOffset() >= limit || w.position-from > maxBytes:
-			return position, nil
+			return position, header.BaseOffset(), nil
 		}
 	}
 }

@@ -89,6 +89,8 @@ func (r *recovering) scanSegment(s *segment) (*CorruptError, error) {
 	}
 	r.next = s.base
 	s.mem.Store(newMemIndex())
+	s.aborted.begin()
+	s.scanned = true
 	s.begin(noStamp)
 	interval := r.config.Load().IndexInterval
 	in := scan{file: f, end: s.size.Load()}
@@ -243,6 +245,8 @@ func (r *recovering) shorten(s *segment, size int64) error {
 		s.mem.Store(newMemIndex())
 		s.largestKnown = true
 	}
+	s.aborted.begin()
+	s.scanned = true
 	return nil
 }
 

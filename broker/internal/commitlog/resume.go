@@ -18,6 +18,8 @@ func (s *segment) shortened(size, end int64) (*segment, error) {
 		}
 	}
 	n.mem.Store(mem)
+	n.aborted.list.Store(s.aborted.below(end))
+	n.aborted.onDisk.Store(s.aborted.onDisk.Load())
 	_, err := n.resume()
 	return n, err
 }
@@ -85,18 +87,19 @@ func (s *segment) firstTimestamp() (int64, error) {
 
 // thaw prepares a segment for appends again.
 func (l *Log) thaw(s *segment) error {
-	if s.mem.Load() != nil {
+	if s.mem.Load() != nil && s.aborted.list.Load() != nil {
 		return nil
 	}
-	err := s.loadIndex()
-	if err != nil {
-		err = s.rebuild(l.config.Load().IndexInterval)
+	if s.mem.Load() == nil && s.loadIndex() != nil {
+		if err := s.rebuild(l.config.Load().IndexInterval); err != nil {
+			return err
+		}
 	}
+	next, err := s.resume()
 	if err != nil {
 		return err
 	}
-	_, err = s.resume()
-	return err
+	return s.loadAborted(next)
 }
 
 // rebuild makes the index anew from the headers of the batches.

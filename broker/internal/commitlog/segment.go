@@ -41,6 +41,12 @@ type segment struct {
 	// anew; nil when the index files serve.
 	mem atomic.Pointer[memIndex]
 
+	// aborted is the index of aborted transactions.
+	aborted txnIndex
+	// scanned says that recovery has gone over the segment, so that its index
+	// of aborted transactions is to be restored. Set before the log is open.
+	scanned bool
+
 	// mu guards the fields below; held for moments only.
 	mu sync.Mutex
 	// largest is the largest timestamp, with the last offset of its batch. It
@@ -81,6 +87,7 @@ func createSegment(fsys vfs.FS, files *vfs.FileCache, dir string, base int64) (*
 	}
 	s.log, s.largestKnown = h, true
 	s.mem.Store(newMemIndex())
+	s.aborted.begin()
 	return s, nil
 }
 
@@ -117,7 +124,7 @@ func (s *segment) indexBytes() int {
 	return max(int(mem.offsets.n.Load())*offsetEntrySize, int(mem.times.n.Load())*timeEntrySize)
 }
 
-// writeIndex writes both index files. They are not synced: an index that does
+// writeIndex writes the index files. They are not synced: an index that does
 // not fit its log is made anew.
 func (s *segment) writeIndex() error {
 	mem := s.mem.Load()
@@ -129,6 +136,9 @@ func (s *segment) writeIndex() error {
 		return err
 	}
 	if err := s.writeFile(timeSuffix, encodeTimes(mem.times.view())); err != nil {
+		return err
+	}
+	if err := s.writeAborted(); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -202,9 +212,15 @@ func (s *segment) syncIndexOnce() error {
 	return nil
 }
 
-// syncIndex makes the index files durable.
+// syncIndex makes the index files durable. Offset and time index may be
+// missing; the one of aborted transactions is believed by its absence, so its
+// name is synced too.
 func (s *segment) syncIndex() error {
-	for _, suffix := range []string{indexSuffix, timeSuffix} {
+	suffixes := []string{indexSuffix, timeSuffix}
+	if s.aborted.onDisk.Load() {
+		suffixes = append(suffixes, txnSuffix)
+	}
+	for _, suffix := range suffixes {
 		f, err := s.fsys.OpenFile(s.path+suffix, os.O_RDWR, 0)
 		if err != nil {
 			return err
@@ -217,6 +233,9 @@ func (s *segment) syncIndex() error {
 			return err
 		}
 	}
+	if len(suffixes) == 3 {
+		return s.fsys.SyncDir(path.Dir(s.path))
+	}
 	return nil
 }
 
@@ -225,7 +244,7 @@ func (s *segment) close() {
 	s.log.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range []*vfs.Handle{s.offsetFile, s.timeFile} {
+	for _, h := range []*vfs.Handle{s.offsetFile, s.timeFile, s.aborted.handle} {
 		if h != nil {
 			h.Close()
 		}
@@ -238,7 +257,7 @@ func (s *segment) retire() error {
 	if err := s.fsys.Rename(s.path+logSuffix, s.path+logSuffix+deletedSuffix); err != nil {
 		return err
 	}
-	for _, suffix := range []string{indexSuffix, timeSuffix} {
+	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix} {
 		_ = s.fsys.Remove(s.path + suffix) // A cache; an index without its log is removed at open.
 	}
 	s.close()

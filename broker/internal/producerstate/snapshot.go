@@ -1,6 +1,7 @@
 package producerstate
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -39,7 +40,7 @@ func (s *State) AppendSnapshot(dst []byte) []byte {
 	for _, id := range s.ids() {
 		p := s.producers[id]
 		if p.n == 0 {
-			dst = appendEntry(dst, p, Batch{FirstSequence: none, LastSequence: none, LastOffset: none, Timestamp: none})
+			dst = appendEntry(dst, p, Batch{FirstSequence: none, LastSequence: none, LastOffset: none, Timestamp: p.marked})
 			count++
 		}
 		for _, b := range p.Window() {
@@ -90,7 +91,18 @@ func (s *State) LoadSnapshot(data []byte, now time.Time) error {
 			return err
 		}
 	}
+	s.openTxns()
 	return nil
+}
+
+// openTxns lists the transactions that the producers have open.
+func (s *State) openTxns() {
+	for _, p := range s.producers {
+		if p.TxnFirstOffset != none {
+			s.txns.begin(Txn{ProducerID: p.ID, FirstOffset: p.TxnFirstOffset})
+		}
+	}
+	slices.SortFunc(s.txns.open, func(a, b Txn) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) })
 }
 
 func checkSnapshot(data []byte) error {
@@ -115,17 +127,18 @@ func (s *State) loadEntry(e []byte, seen int64) error {
 	id, epoch := int64(be.Uint64(e)), int16(be.Uint16(e[8:]))
 	p := s.producers[id]
 	if p == nil || p.Epoch != epoch {
-		p = &Producer{ID: id, Epoch: epoch}
+		p = &Producer{ID: id, Epoch: epoch, marked: none}
 		s.producers[id] = p
 	}
 	p.seen = seen
 	p.CoordinatorEpoch = int32(be.Uint32(e[34:]))
-	p.TxnFirstOffset = int64(be.Uint64(e[38:]))
+	p.TxnFirstOffset = max(int64(be.Uint64(e[38:])), none)
 	b := Batch{
 		LastSequence: int32(be.Uint32(e[10:])), LastOffset: int64(be.Uint64(e[14:])),
 		OffsetDelta: int32(be.Uint32(e[22:])), Timestamp: int64(be.Uint64(e[26:])),
 	}
 	if b.LastSequence == none {
+		p.marked = b.Timestamp
 		return nil
 	}
 	if id < 0 || b.LastSequence < 0 || b.OffsetDelta < 0 || b.LastOffset < int64(b.OffsetDelta) {

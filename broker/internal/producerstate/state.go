@@ -1,6 +1,7 @@
 package producerstate
 
 import (
+	"iter"
 	"time"
 
 	"github.com/millrace-io/millrace/internal/record"
@@ -31,9 +32,14 @@ type Producer struct {
 	ID    int64
 	Epoch int16
 
-	// Transactions use these; none until then.
+	// CoordinatorEpoch is that of the last marker, -1 without one.
 	CoordinatorEpoch int32
-	TxnFirstOffset   int64
+	// TxnFirstOffset is where the open transaction begins, -1 for none.
+	TxnFirstOffset int64
+
+	// marked is the timestamp of a marker that no batch has followed in its
+	// epoch.
+	marked int64
 
 	window [windowSize]Batch // window[:n], oldest first
 	n      int
@@ -49,6 +55,15 @@ func (p *Producer) LastSequence() int32 {
 		return none
 	}
 	return p.window[p.n-1].LastSequence
+}
+
+// LastTimestamp is that of the newest batch, or of the marker that began the
+// epoch, in milliseconds; -1 for none.
+func (p *Producer) LastTimestamp() int64 {
+	if p.n == 0 {
+		return p.marked
+	}
+	return p.window[p.n-1].Timestamp
 }
 
 // Window is the producer's last batches, oldest first. It is valid until the
@@ -76,11 +91,25 @@ type State struct {
 	// undo holds the producers as they were before the updates since the last
 	// Commit, in order.
 	undo []undo
+
+	txns txns
+
+	// verifying holds the producers for which the coordinator is being asked.
+	verifying map[int64]verification
+	guards    Guard // handed out so far
+	// verifySweep is the number of verifications at which old ones are
+	// forgotten.
+	verifySweep int
 }
 
 type undo struct {
 	before Producer
 	fresh  bool // there was none before
+	began  bool // a transaction was begun
+	ended  bool // txn was ended
+	txn    Txn
+	// verifying is the question that the update has settled.
+	verifying verification
 }
 
 // New returns an empty state whose producers expire after that time without
@@ -115,6 +144,9 @@ func (s *State) Check(b record.Batch, now time.Time) (duplicate Batch, found boo
 	}
 	p, known := s.producers[b.ProducerID()]
 	if !known || s.expired(p, now.UnixMilli()) {
+		if s.skips(b) {
+			return duplicate, false, refuseFirst(b)
+		}
 		return duplicate, false, nil
 	}
 	switch epoch := b.ProducerEpoch(); {
@@ -126,7 +158,11 @@ func (s *State) Check(b record.Batch, now time.Time) (duplicate Batch, found boo
 		}
 		return duplicate, false, nil
 	}
-	return p.check(b)
+	duplicate, found, err = p.check(b)
+	if !found && err == nil && p.TxnFirstOffset != none && !b.IsTransactional() {
+		return duplicate, false, refuse(ErrTxnState, b, p)
+	}
+	return duplicate, found, err
 }
 
 // check decides on a batch of the producer's own epoch.
@@ -146,10 +182,11 @@ func (p *Producer) check(b record.Batch) (duplicate Batch, found bool, err error
 	return duplicate, false, refuse(ErrOutOfOrderSequence, b, p)
 }
 
-// Update counts a batch as appended. Its offsets are stamped, and Check has
-// found it new, or it comes from a leader or from the log, which are not
-// argued with.
-func (s *State) Update(b record.Batch, now time.Time) {
+// Update counts a batch as appended. Its offsets are stamped, and Check or
+// CheckMarker has found it new, or it comes from a leader or from the log,
+// which are not argued with. Position is kept with a transaction that begins
+// here: whatever the caller counts up to this batch.
+func (s *State) Update(b record.Batch, now time.Time, position int64) {
 	if b.ProducerID() == none {
 		return
 	}
@@ -157,16 +194,24 @@ func (s *State) Update(b record.Batch, now time.Time) {
 	p, known := s.producers[b.ProducerID()]
 	if !known {
 		s.sweep(ms)
-		p = &Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch(), CoordinatorEpoch: none, TxnFirstOffset: none}
+		p = &Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch(), CoordinatorEpoch: none, TxnFirstOffset: none, marked: none}
 		s.producers[p.ID] = p
 	}
 	s.undo = append(s.undo, undo{before: *p, fresh: !known})
+	u := &s.undo[len(s.undo)-1]
 	if known && (b.ProducerEpoch() != p.Epoch || s.expired(p, ms)) {
 		p.Epoch, p.n = b.ProducerEpoch(), 0
 	}
 	p.seen = ms
 	if b.IsControl() {
+		s.updateMarker(p, b, u)
 		return // a marker speaks for the coordinator and has no sequence
+	}
+	if b.IsTransactional() && p.TxnFirstOffset == none {
+		p.TxnFirstOffset = b.BaseOffset()
+		s.txns.begin(Txn{ProducerID: p.ID, FirstOffset: p.TxnFirstOffset, Position: position})
+		u.began = true
+		s.answer(p.ID, u)
 	}
 	p.push(Batch{
 		FirstSequence: b.BaseSequence(), LastSequence: lastSequence(b),
@@ -174,13 +219,47 @@ func (s *State) Update(b record.Batch, now time.Time) {
 	})
 }
 
+// updateMarker ends the producer's transaction, if it has one here.
+func (s *State) updateMarker(p *Producer, b record.Batch, u *undo) {
+	m, found, err := ParseMarker(b)
+	if err != nil || !found {
+		return // not one of ours: what we write parses
+	}
+	p.CoordinatorEpoch, p.marked = m.CoordinatorEpoch, b.MaxTimestamp()
+	s.answer(p.ID, u)
+	if p.TxnFirstOffset == none {
+		return
+	}
+	u.txn, u.ended = s.txns.end(p.TxnFirstOffset, b.LastOffset(), m.Committed)
+	p.TxnFirstOffset = none
+}
+
+// answer settles what the coordinator was being asked about a producer.
+func (s *State) answer(id int64, u *undo) {
+	u.verifying = s.verifying[id]
+	delete(s.verifying, id)
+}
+
 // Commit makes the updates since the last Commit final.
-func (s *State) Commit() { s.undo = s.undo[:0] }
+func (s *State) Commit() {
+	s.undo = s.undo[:0]
+	s.txns.commit()
+}
 
 // Rollback takes the updates since the last Commit back: their write failed.
 func (s *State) Rollback() {
 	for i := len(s.undo) - 1; i >= 0; i-- {
-		if u := &s.undo[i]; u.fresh {
+		u := &s.undo[i]
+		switch {
+		case u.began:
+			s.txns.open = s.txns.open[:len(s.txns.open)-1] // it was the last to begin
+		case u.ended:
+			s.txns.reopen(u.txn)
+		}
+		if u.verifying.guard != 0 {
+			s.verifying[u.before.ID] = u.verifying
+		}
+		if u.fresh {
 			delete(s.producers, u.before.ID)
 		} else {
 			*s.producers[u.before.ID] = u.before
@@ -192,7 +271,20 @@ func (s *State) Rollback() {
 // Reset forgets everything, for a rebuild from another point of the log.
 func (s *State) Reset() {
 	clear(s.producers)
+	clear(s.verifying)
 	s.undo = s.undo[:0]
+	s.txns.reset()
+}
+
+// All goes over the producers by id. One is valid until the next call.
+func (s *State) All() iter.Seq[*Producer] {
+	return func(yield func(*Producer) bool) {
+		for _, id := range s.ids() {
+			if !yield(s.producers[id]) {
+				return
+			}
+		}
+	}
 }
 
 // Expire forgets the producers that have not appended for the expiry.

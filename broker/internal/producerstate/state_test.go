@@ -55,7 +55,7 @@ func (p *partition) append(b record.Batch) (string, error) {
 		return fmt.Sprintf("duplicate of offsets %d-%d timestamp %d", duplicate.FirstOffset(), duplicate.LastOffset, duplicate.Timestamp), nil
 	}
 	b.Stamp(p.end, 1)
-	p.state.Update(b, p.now)
+	p.state.Update(b, p.now, 0)
 	p.end = b.LastOffset() + 1
 	return fmt.Sprintf("offsets %d-%d", b.BaseOffset(), b.LastOffset()), nil
 }
@@ -258,13 +258,13 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	s := producerstate.New(time.Hour)
 	b := batch(t, 9, 0, 0, 1)
 	b.Stamp(0, 0)
-	s.Update(b, start)
+	s.Update(b, start, 0)
 	s.Commit()
 	n := testing.AllocsPerRun(100, func() {
 		if _, found, err := s.Check(b, start); !found || err != nil {
 			t.Fatal(found, err)
 		}
-		s.Update(b, start)
+		s.Update(b, start, 0)
 		s.Commit()
 	})
 	if n != 0 {
@@ -279,7 +279,7 @@ func BenchmarkCheckAndUpdate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _, _ = s.Check(x, start)
-		s.Update(x, start)
+		s.Update(x, start, 0)
 		s.Commit()
 	}
 }

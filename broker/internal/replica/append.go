@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/millrace-io/millrace/broker/internal/producerstate"
 	"github.com/millrace-io/millrace/broker/internal/wait"
@@ -17,6 +16,11 @@ type AppendRequest struct {
 	// Internal batches are the broker's own: they may hold control records,
 	// and who makes them bounds their size.
 	Internal bool
+	// Guard is what Verify gave for a batch that begins a transaction here,
+	// once the coordinator has agreed.
+	Guard producerstate.Guard
+
+	bumps bool // a marker of transactions v2
 }
 
 // AppendResult is where a batch went.
@@ -78,17 +82,18 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 	p.drained = p.queue.take(p.drained[:0])
 	p.batches = p.batches[:0]
 	now := p.deps.Now()
+	p.writing = now
 	begin := p.state.Positions().End
 	end, size := begin, 0
 	for _, a := range p.drained {
-		a.err = p.admit(a, begin, end, now)
+		a.err = p.admit(a, begin, end, p.bytes+int64(size))
 		if a.err == nil && !a.result.Duplicate {
 			p.batches = append(p.batches, a.batch)
 			end = a.result.LastOffset + 1
 			size += len(a.batch)
 		}
 	}
-	rolled, err := p.write(now)
+	rolled, err := p.write()
 	for _, a := range p.drained {
 		a.done = true
 		if err != nil && a.written {
@@ -110,12 +115,11 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 
 // write makes the drain's batches part of the log and of the producers'
 // state, or of neither. It reports whether a segment has begun.
-func (p *Partition) write(now time.Time) (rolled bool, err error) {
+func (p *Partition) write() (rolled bool, err error) {
 	if len(p.batches) == 0 {
 		return false, nil
 	}
-	p.writing = now
-	if err := p.log.Append(p.batches, now); err != nil {
+	if err := p.log.AppendEnding(p.batches, p.aborted(), p.writing); err != nil {
 		p.producers.Rollback()
 		p.rolledAt.Store(0) // cut off again with the rest
 		return false, fmt.Errorf("%w: append to %s: %w", ErrStorage, p.name(), err)
@@ -126,10 +130,11 @@ func (p *Partition) write(now time.Time) (rolled bool, err error) {
 }
 
 // admit decides on one batch of a drain that began at offset begin and has
-// come to end: refused, a duplicate, or stamped as the next. The batches
-// admitted before it count, though they are not written yet.
-func (p *Partition) admit(a *pending, begin, end int64, now time.Time) error {
-	b := a.batch
+// come to end, with that many bytes below: refused, a duplicate, or stamped as
+// the next. The batches admitted before it count, though they are not written
+// yet.
+func (p *Partition) admit(a *pending, begin, end, position int64) error {
+	b, now := a.batch, p.writing
 	if err := p.mayAppend(b, a.request); err != nil {
 		return err
 	}
@@ -140,7 +145,7 @@ func (p *Partition) admit(a *pending, begin, end int64, now time.Time) error {
 	}
 	epoch := p.state.Leadership().LeaderEpoch
 	a.result = AppendResult{LogStart: p.log.Start(), LogAppendTime: -1, LeaderEpoch: epoch}
-	duplicate, found, err := p.producers.Check(b, now)
+	duplicate, found, err := p.check(a)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", p.name(), err)
@@ -154,7 +159,7 @@ func (p *Partition) admit(a *pending, begin, end int64, now time.Time) error {
 		a.result.LogAppendTime = now.UnixMilli()
 	}
 	b.Stamp(end, epoch)
-	p.producers.Update(b, now)
+	p.producers.Update(b, now, position)
 	a.result.BaseOffset, a.result.LastOffset = end, b.LastOffset()
 	a.written = true
 	return nil
@@ -195,8 +200,8 @@ func mayClientSend(b record.Batch) error {
 		return fmt.Errorf("%w: control batch from a client", ErrInvalidRecord)
 	case b.ProducerID() >= 0 && (b.BaseSequence() < 0 || b.ProducerEpoch() < 0):
 		return fmt.Errorf("%w: producer %d with epoch %d and sequence %d", ErrInvalidRecord, b.ProducerID(), b.ProducerEpoch(), b.BaseSequence())
-	case b.IsTransactional():
-		return ErrInvalidTxnState // there is no coordinator to have begun one
+	case b.IsTransactional() && b.ProducerID() < 0:
+		return fmt.Errorf("%w: transactional batch without a producer", ErrInvalidRecord)
 	}
 	return nil
 }

@@ -52,4 +52,5 @@ func (p *Partition) started() {
 	p.mu.Unlock()
 	woken.Wake()
 	p.visible.WakeReaders().Wake()
+	p.settled.WakeReaders().Wake()
 }

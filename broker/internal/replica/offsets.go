@@ -20,14 +20,19 @@ type Offset struct {
 
 var noOffset = Offset{Offset: -1, Timestamp: -1, LeaderEpoch: -1}
 
-// ListOffset returns the first committed record whose timestamp is not below
-// the one asked for, or what one of the special timestamps means.
-func (p *Partition) ListOffset(timestamp int64, currentEpoch int32) (Offset, error) {
+// ListOffset returns the first record that is visible under an isolation level
+// and whose timestamp is not below the one asked for, or what one of the
+// special timestamps means.
+func (p *Partition) ListOffset(timestamp int64, currentEpoch int32, isolation Isolation) (Offset, error) {
 	role := p.role.Load()
 	if err := role.check(currentEpoch); err != nil {
 		return noOffset, err
 	}
+	end := p.lastStable.Load()
 	hw := p.highWatermark.Load()
+	if isolation != ReadCommitted {
+		end = hw
+	}
 	// KIP-207: what a new leader inherited may be committed, and someone may
 	// have seen it; to answer with less would be going back.
 	lags := hw < role.epochStart
@@ -41,15 +46,15 @@ func (p *Partition) ListOffset(timestamp int64, currentEpoch int32) (Offset, err
 		if lags {
 			return noOffset, ErrOffsetNotAvailable
 		}
-		return Offset{hw, -1, role.epoch}, nil
+		return Offset{end, -1, role.epoch}, nil
 	case timestamp < MaxTimestamp:
 		return noOffset, ErrUnsupportedTimestamp
 	}
-	return p.byTime(timestamp, hw, lags)
+	return p.byTime(timestamp, end, lags)
 }
 
 // byTime looks a record up by its timestamp or finds the largest.
-func (p *Partition) byTime(timestamp, hw int64, lags bool) (Offset, error) {
+func (p *Partition) byTime(timestamp, end int64, lags bool) (Offset, error) {
 	find := func() (commitlog.Stamp, bool, error) { return p.log.OffsetForTime(timestamp) }
 	if timestamp == MaxTimestamp {
 		find = p.log.MaxTimestamp
@@ -58,7 +63,7 @@ func (p *Partition) byTime(timestamp, hw int64, lags bool) (Offset, error) {
 	switch {
 	case err != nil:
 		return noOffset, p.readError(err)
-	case found && at.Offset < hw:
+	case found && at.Offset < end:
 		return Offset{at.Offset, at.Timestamp, p.log.EpochAt(at.Offset)}, nil
 	case lags:
 		return noOffset, ErrOffsetNotAvailable

@@ -29,6 +29,7 @@ type Partition struct {
 
 	queue   queue
 	visible wait.Queue // at the high watermark
+	settled wait.Queue // at the last stable offset
 
 	// mu guards what follows. It is held over the append's own write and over
 	// no other I/O but the snapshot of a roll.
@@ -43,6 +44,7 @@ type Partition struct {
 	// Of the drain under way; kept for reuse.
 	drained []*pending
 	batches []record.Batch
+	aborts  []commitlog.AbortedTxn
 	writing time.Time // the drain's now
 
 	// rolledAt is where a segment began for which the producers' state is yet
@@ -56,6 +58,8 @@ type Partition struct {
 	role          atomic.Pointer[role]
 	highWatermark atomic.Int64
 	visibleBytes  atomic.Int64 // below the high watermark; stored after it
+	lastStable    atomic.Int64 // stored after the high watermark
+	stableBytes   atomic.Int64 // below the last stable offset; stored after it
 }
 
 // role is what readers need to know of the leadership, as one.
@@ -163,21 +167,27 @@ func (p *Partition) Configure(c Config) {
 func (p *Partition) perform(e Effects) (woken wait.Woken) {
 	if e.Resigned {
 		woken = p.visible.Fail(ErrNotLeader)
+		woken.Join(p.settled.Fail(ErrNotLeader))
 	}
 	at := p.state.Positions()
 	p.highWatermark.Store(at.HighWatermark)
 	bytes := p.marks.below(at.HighWatermark)
 	p.visibleBytes.Store(bytes)
+	stable, stableBytes := p.stable(at, bytes)
+	p.lastStable.Store(stable)
+	p.stableBytes.Store(stableBytes)
 	l := p.state.Leadership()
 	if e.Leads {
 		p.log.BeginEpoch(l.LeaderEpoch)
 		p.visible.Open(l.LeaderEpoch, at.HighWatermark, bytes)
+		p.settled.Open(l.LeaderEpoch, stable, stableBytes)
 	}
 	if r := p.role.Load(); r == nil || e.Leads || r.leader != l.Leader || r.epoch != l.LeaderEpoch {
 		p.role.Store(&role{leads: p.state.Role() == Leader, leader: l.Leader, epoch: l.LeaderEpoch, epochStart: p.state.EpochStart()})
 	}
 	if e.Raised {
 		woken = p.visible.Advance(at.HighWatermark, bytes)
+		woken.Join(p.settled.Advance(stable, stableBytes))
 	}
 	return woken
 }
@@ -196,6 +206,7 @@ func (p *Partition) stop(why error) {
 		p.role.Store(&gone)
 	}
 	woken := p.visible.Fail(why)
+	woken.Join(p.settled.Fail(why))
 	p.mu.Unlock()
 	woken.Wake()
 }

@@ -20,14 +20,21 @@ type ReadRequest struct {
 	// LastFetchedEpoch is the epoch of the last batch that the client has, -1
 	// for none: with it the leader says where their logs part (KIP-595).
 	LastFetchedEpoch int32
+	Isolation        Isolation
+	// Aborted is memory for ReadResult.Aborted.
+	Aborted []commitlog.AbortedTxn
 }
 
 // ReadResult is what a read found. Its positions are filled in also when the
 // offset is out of range.
 type ReadResult struct {
-	// Range holds whole batches below the high watermark; empty where there
-	// are none. The caller releases it.
-	Range         commitlog.Range
+	// Range holds whole batches below the high watermark, or with
+	// read_committed below the last stable offset; empty where there are none.
+	// The caller releases it.
+	Range commitlog.Range
+	// Aborted are the aborted transactions that overlap Range, with
+	// read_committed: their records are to be dropped.
+	Aborted       []commitlog.AbortedTxn
 	HighWatermark int64
 	// LastStable is where a read_committed consumer stops.
 	LastStable int64
@@ -37,8 +44,9 @@ type ReadResult struct {
 	DivergingEpoch int32
 	DivergingEnd   int64
 
-	epoch    int32 // under which the read was made
-	position int64 // bytes visible at the time, at least
+	isolation Isolation
+	epoch     int32 // under which the read was made
+	position  int64 // bytes that it could see at the time, at least
 }
 
 // Read returns the batches from the one that holds the offset on. It takes no
@@ -47,12 +55,18 @@ func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
 	role := p.role.Load()
 	// The bytes are loaded before the offset they lie below: a wait then
 	// counts too many as new rather than too few.
-	result := ReadResult{position: p.visibleBytes.Load(), epoch: role.epoch, DivergingEpoch: -1, DivergingEnd: -1}
+	result := ReadResult{
+		position: p.visibleBytes.Load(), epoch: role.epoch, isolation: r.Isolation, DivergingEpoch: -1, DivergingEnd: -1,
+	}
+	if r.Isolation == ReadCommitted {
+		result.position = p.stableBytes.Load()
+	}
 	if err := role.check(r.CurrentEpoch); err != nil {
 		return result, err
 	}
+	stable := p.lastStable.Load() // before the high watermark, which it never passes
 	hw := p.highWatermark.Load()
-	result.HighWatermark, result.LastStable, result.LogStart = hw, hw, p.log.Start()
+	result.HighWatermark, result.LastStable, result.LogStart = hw, stable, p.log.Start()
 	if r.LastFetchedEpoch >= 0 {
 		if diverges, err := p.diverges(r, &result); diverges || err != nil {
 			return result, err
@@ -61,8 +75,26 @@ func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
 	if r.Offset > hw && hw < role.epochStart && r.Offset <= p.log.End() {
 		return result, ErrOffsetNotAvailable
 	}
+	if r.Isolation == ReadCommitted {
+		return p.readCommitted(r, result)
+	}
 	var err error
 	result.Range, err = p.log.Read(r.Offset, hw, r.MaxBytes, r.MinOne)
+	return result, p.readError(err)
+}
+
+// readCommitted reads up to the last stable offset. Every marker below it was
+// indexed before it came to stand there.
+func (p *Partition) readCommitted(r ReadRequest, result ReadResult) (ReadResult, error) {
+	var err error
+	result.Range, err = p.log.Read(r.Offset, result.LastStable, r.MaxBytes, r.MinOne)
+	if err == nil && result.Range.Size() > 0 {
+		result.Aborted, err = p.log.Aborted(r.Aborted[:0], r.Offset, result.Range.Next())
+		if err != nil {
+			result.Range.Release()
+			result.Range = commitlog.Range{}
+		}
+	}
 	return result, p.readError(err)
 }
 
@@ -94,7 +126,11 @@ func (p *Partition) readError(err error) error {
 }
 
 // AwaitBytes adds to what w waits for the bytes that become visible after a
-// read.
+// read, under its isolation level.
 func (p *Partition) AwaitBytes(w *wait.Waiter, r ReadResult) {
+	if r.isolation == ReadCommitted {
+		p.settled.AwaitBytes(w, r.epoch, r.position)
+		return
+	}
 	p.visible.AwaitBytes(w, r.epoch, r.position)
 }

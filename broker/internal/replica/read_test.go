@@ -149,18 +149,18 @@ func TestListOffsets(t *testing.T) {
 		{501, replica.Offset{Offset: -1, Timestamp: -1, LeaderEpoch: -1}},
 		{901, replica.Offset{Offset: -1, Timestamp: -1, LeaderEpoch: -1}},
 	} {
-		if got, err := p.ListOffset(row.timestamp, -1); got != row.want || err != nil {
+		if got, err := p.ListOffset(row.timestamp, -1, replica.ReadUncommitted); got != row.want || err != nil {
 			t.Errorf("timestamp %d: %+v, %v, want %+v", row.timestamp, got, err, row.want)
 		}
 	}
 	w.flush()
-	if got, err := p.ListOffset(replica.MaxTimestamp, 2); got != (replica.Offset{Offset: 6, Timestamp: 900, LeaderEpoch: 2}) || err != nil {
+	if got, err := p.ListOffset(replica.MaxTimestamp, 2, replica.ReadUncommitted); got != (replica.Offset{Offset: 6, Timestamp: 900, LeaderEpoch: 2}) || err != nil {
 		t.Errorf("max timestamp: %+v, %v", got, err)
 	}
-	if _, err := p.ListOffset(replica.Latest, 1); !errors.Is(err, replica.ErrFencedEpoch) {
+	if _, err := p.ListOffset(replica.Latest, 1, replica.ReadUncommitted); !errors.Is(err, replica.ErrFencedEpoch) {
 		t.Errorf("old epoch: %v", err)
 	}
-	if _, err := p.ListOffset(-7, -1); !errors.Is(err, replica.ErrUnsupportedTimestamp) {
+	if _, err := p.ListOffset(-7, -1, replica.ReadUncommitted); !errors.Is(err, replica.ErrUnsupportedTimestamp) {
 		t.Errorf("timestamp -7: %v", err)
 	}
 }
@@ -185,17 +185,17 @@ func TestNewLeaderDoesNotAnswerBelowWhatItInherited(t *testing.T) {
 	if p.LogEnd() != 4 || p.HighWatermark() != 0 {
 		t.Fatalf("after the crash: %v", p)
 	}
-	if _, err := p.ListOffset(replica.Latest, -1); !errors.Is(err, replica.ErrOffsetNotAvailable) {
+	if _, err := p.ListOffset(replica.Latest, -1, replica.ReadUncommitted); !errors.Is(err, replica.ErrOffsetNotAvailable) {
 		t.Errorf("latest: %v", err)
 	}
 	if _, err := p.Read(read(4)); !errors.Is(err, replica.ErrOffsetNotAvailable) {
 		t.Errorf("read at what was the high watermark: %v", err)
 	}
-	if got, err := p.ListOffset(replica.Earliest, -1); got.Offset != 0 || err != nil {
+	if got, err := p.ListOffset(replica.Earliest, -1, replica.ReadUncommitted); got.Offset != 0 || err != nil {
 		t.Errorf("earliest: %+v, %v", got, err)
 	}
 	p.Assign(replica.Leadership{Leader: 1, LeaderEpoch: 2, PartitionEpoch: 3, Replicas: []int32{1, 2}, ISR: []int32{1}})
-	if got, err := p.ListOffset(replica.Latest, -1); got.Offset != 4 || err != nil {
+	if got, err := p.ListOffset(replica.Latest, -1, replica.ReadUncommitted); got.Offset != 4 || err != nil {
 		t.Errorf("latest, with the ISR shrunk: %+v, %v", got, err)
 	}
 }

@@ -45,25 +45,31 @@ func writeFile(fsys vfs.FS, name string, data []byte) error {
 }
 
 // snapshotRoll saves the producers' state where the last segment begins, if
-// one has begun since, and reports whether one has. The caller holds mu; the drain's updates are not
-// committed yet, so they can be taken back to that point and made again.
+// one has begun since, and reports whether one has. The caller holds mu; the
+// drain's updates are not committed yet, so they can be taken back to that
+// point and made again.
 func (p *Partition) snapshotRoll() bool {
 	base := p.rolledAt.Swap(0)
 	if base == 0 {
 		return false
 	}
 	p.producers.Rollback()
-	behind := 0
-	for behind < len(p.batches) && p.batches[behind].LastOffset() < base {
-		p.producers.Update(p.batches[behind], p.writing)
-		behind++
-	}
-	p.producers.Expire(p.writing)
-	p.writeSnapshot(base)
-	for _, b := range p.batches[behind:] {
-		p.producers.Update(b, p.writing)
+	saved, position := false, p.bytes
+	for _, b := range p.batches {
+		if !saved && b.LastOffset() >= base {
+			p.saveProducers(base)
+			saved = true
+		}
+		p.producers.Update(b, p.writing, position)
+		position += int64(len(b))
 	}
 	return true
+}
+
+// saveProducers saves the state as of a roll. Who expires is left out.
+func (p *Partition) saveProducers(base int64) {
+	p.producers.Expire(p.writing)
+	p.writeSnapshot(base)
 }
 
 // removeSnapshot removes the snapshot of a segment that is gone.
@@ -77,6 +83,9 @@ func (p *Partition) removeSnapshot(base int64) {
 // from the log. One from before the log's start is of no use: between the two
 // lies what retention has removed, so it would know old sequences for the last.
 // A producer that is forgotten may go on with any (KIP-360).
+//
+// Where recovery went over batches, the aborted transactions among them are
+// found on the way: then the snapshot is one from before these batches.
 func (p *Partition) rebuildProducers() error {
 	offsets, bases, err := p.listSnapshots()
 	if err != nil {
@@ -87,21 +96,32 @@ func (p *Partition) rebuildProducers() error {
 	}
 	from := int64(0)
 	for i := len(offsets) - 1; i >= 0 && from == 0 && offsets[i] >= p.log.Start(); i-- {
-		if p.loadSnapshot(offsets[i]) {
+		if offsets[i] <= p.log.AbortedFrom() && p.loadSnapshot(offsets[i]) {
 			from = offsets[i]
 		}
 	}
 	for _, offset := range offsets {
-		if offset != from && !slices.Contains(bases, offset) {
+		if offset < from && !slices.Contains(bases, offset) {
 			p.removeSnapshot(offset) // a stop's, older than the newest
 		}
 	}
+	if err := p.replay(max(from, p.log.Start())); err != nil {
+		return err
+	}
+	return p.log.AbortedRestored()
+}
+
+// replay takes the batches from an offset on into the producers' state.
+func (p *Partition) replay(from int64) error {
 	now := p.deps.Now()
-	for b, err := range p.log.Batches(max(from, p.log.Start()), p.log.End()) {
+	for b, err := range p.log.Batches(from, p.log.End()) {
 		if err != nil {
 			return err
 		}
-		p.producers.Update(b, now)
+		p.producers.Update(b, now, 0)
+		for _, t := range p.aborted() {
+			p.log.RestoreAborted(t)
+		}
 		p.producers.Commit()
 	}
 	return nil

@@ -108,6 +108,15 @@ func (l Woken) Wake() {
 	}
 }
 
+// Join adds another list, such as that of a second queue.
+func (l *Woken) Join(other Woken) {
+	for w := other.first; w != nil; {
+		next := w.next
+		l.add(w)
+		w = next
+	}
+}
+
 func (l *Woken) add(w *Waiter) {
 	w.next = l.first
 	l.first = w
