@@ -190,28 +190,6 @@ func TestHandlerErrorClosesOneConnection(t *testing.T) {
 	}
 }
 
-func TestConnectionLimits(t *testing.T) {
-	for name, cfg := range map[string]Config{
-		"max.connections":        {MaxConnections: 1},
-		"max.connections.per.ip": {MaxConnectionsPerIP: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, cfg)
-			first := r.dial()
-			send(t, first, frame(3, 1, ""))
-			receive(t, first)
-			second := r.dial()
-			if cfg.MaxConnectionsPerIP > 0 && clientHost(second) == "" {
-				t.Skip("no addresses")
-			}
-			closed(t, second)
-			if !r.wasRefused(TooManyConnections) || !strings.Contains(r.log.String(), name) {
-				t.Errorf("the log does not name %s: %s", name, r.log)
-			}
-		})
-	}
-}
-
 func TestCloseErrorUnwraps(t *testing.T) {
 	cause := errors.New("cause")
 	if err := error(&CloseError{Reason: Malformed, Detail: "d", Err: cause}); !errors.Is(err, cause) {

@@ -33,6 +33,11 @@ type Config struct {
 	// MaxConnectionsPerIP bounds those of one address
 	// (max.connections.per.ip); 0 for no bound.
 	MaxConnectionsPerIP int
+	// Limits, where it is set, is asked for every new connection in place of
+	// the two bounds above.
+	Limits func() Limits
+	// Gate counts new connections against rates; nil lets all in.
+	Gate Gate
 	// Logger says why connections were refused, at most once per interval and
 	// reason. Nil discards.
 	Logger *slog.Logger
@@ -65,6 +70,13 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IdleTimeout, 10*time.Minute)
 	setDefault(&c.WriteTimeout, 30*time.Second)
 	setDefault(&c.DrainTimeout, 5*time.Second)
+	if c.Limits == nil {
+		fixed := Limits{Connections: c.MaxConnections, PerIP: c.MaxConnectionsPerIP}
+		c.Limits = func() Limits { return fixed }
+	}
+	if c.Gate == nil {
+		c.Gate = open{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -28,6 +28,7 @@ type conn struct {
 	armed   time.Time // the read deadline last set
 
 	ring ring
+	mute Mute
 
 	// The writer's.
 	waker     *Waker
@@ -39,22 +40,24 @@ type conn struct {
 	writeBy   time.Time       // the write deadline last set
 	readerEnd <-chan struct{} // closed when the reader ends; nil once the writer knows
 
+	sentAt   atomic.Int64 // when replies were last sent, in nanoseconds
 	ctx      context.Context
 	cancel   context.CancelFunc
 	draining atomic.Bool
+	drained  chan struct{} // closed when draining begins
 	closing  sync.Once
 }
 
 func newConn(ctx context.Context, srv *Server, nc net.Conn, listener string) *conn {
 	c := &conn{
 		srv: srv, nc: nc, listener: listener, client: clientHost(nc),
-		br: bufio.NewReaderSize(nc, readBuffer),
+		br: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}),
 	}
 	c.ring.init()
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.waker, c.woken = NewWaker()
 	c.out = Out{pool: &srv.pool, socket: newSocket(nc), arm: c.armWrite}
-	c.request = Request{Listener: listener, ClientHost: c.client, Context: c.ctx, Waker: c.waker}
+	c.request = Request{Listener: listener, ClientHost: c.client, Context: c.ctx, Waker: c.waker, Mute: &c.mute}
 	c.timer = time.NewTimer(time.Hour)
 	c.timer.Stop()
 	return c
@@ -94,7 +97,9 @@ func (c *conn) end(err error) {
 // drain stops the reader; the writer then ends the connection once what was
 // appended is answered.
 func (c *conn) drain() {
-	c.draining.Store(true)
+	if !c.draining.Swap(true) {
+		close(c.drained)
+	}
 	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // Fails only on a closed connection.
 	c.waker.Wake()
 }

@@ -24,6 +24,14 @@
 // that wait by the ring. An idle connection holds two goroutines and a buffer
 // of 4 KiB.
 //
+// # Throttling
+//
+// A client that has used up its quota gets its reply at once, and the reply
+// says for how long the [Mute] of the connection leaves further requests
+// unread (KIP-219). A [Gate] slows down those who connect too often: all
+// together by a pause of the listener, an address by holding its connection
+// before it is closed (KIP-612).
+//
 // # Writing
 //
 // The writer takes all replies that are ready at the head of the ring and

@@ -19,6 +19,9 @@ func (c *conn) read() error {
 		if err != nil {
 			return err
 		}
+		if err := c.unmuted(); err != nil {
+			return err
+		}
 		if err := c.serveFrame(length); err != nil {
 			return err
 		}
@@ -42,12 +45,18 @@ func (c *conn) awaitFrame() (int, error) {
 		switch {
 		case c.draining.Load(), !errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, err
-		case c.ring.empty():
+		case c.ring.empty() && c.idle(time.Now()):
 			return 0, refuse(Idle, "nothing for %v", c.srv.cfg.IdleTimeout)
 		}
-		// A reply is parked: that is not idle. Wait on.
+		// A reply is parked, or was sent meanwhile: that is not idle. Wait on.
 		c.armed = time.Time{}
 	}
+}
+
+// idle says that no reply has left for the whole time, either.
+func (c *conn) idle(now time.Time) bool {
+	last := c.sentAt.Load()
+	return last == 0 || now.Sub(time.Unix(0, last)) >= c.srv.cfg.IdleTimeout
 }
 
 // armIdle sets the read deadline for the time between frames. It is moved
@@ -136,6 +145,10 @@ func (c *conn) serve(produce bool) error {
 		case <-c.ctx.Done():
 			return c.ctx.Err()
 		}
+	}
+	// A Fetch knows only at its end how long its client has to pause.
+	if err := c.unmuted(); err != nil {
+		return err
 	}
 	reply, err := c.srv.handler.Serve(&c.request)
 	if err != nil {

@@ -15,6 +15,7 @@ type Reason string
 // The reasons, in the order in which a connection meets them.
 const (
 	TooManyConnections Reason = "too_many_connections"
+	TooFastConnections Reason = "connection_rate"
 	BadLength          Reason = "bad_frame_length"
 	FrameTooLarge      Reason = "frame_too_large"
 	NotKafka           Reason = "not_kafka"

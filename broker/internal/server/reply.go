@@ -35,6 +35,9 @@ type Request struct {
 	Context context.Context
 	// Waker is what a parked reply calls once it has become ready.
 	Waker *Waker
+	// Mute keeps the connection's next requests waiting, by a handler that
+	// throttles its client or by the reply when it is encoded.
+	Mute *Mute
 }
 
 // Reply is the answer to one request. The writer of the connection calls its

@@ -97,36 +97,18 @@ func (s *Server) accept(ctx, connCtx context.Context, l Listener, serving *sync.
 			c.end(refusal)
 			continue
 		}
+		now := time.Now()
+		if pause := s.cfg.Gate.Connect(c.address(), now); pause > 0 {
+			s.hold(ctx, c, pause, serving)
+			continue
+		}
 		s.cfg.Metrics.Opened(l.Name)
 		serving.Go(func() {
 			defer s.cfg.Metrics.Closed(l.Name)
 			defer s.forget(c)
 			c.run()
 		})
-	}
-}
-
-// admit counts a connection in, unless there are too many.
-func (s *Server) admit(c *conn) *CloseError {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if limit := s.cfg.MaxConnections; limit > 0 && len(s.conns) >= limit {
-		return refuse(TooManyConnections, "%d connections (max.connections)", limit)
-	}
-	if limit := s.cfg.MaxConnectionsPerIP; limit > 0 && s.perIP[c.client] >= limit {
-		return refuse(TooManyConnections, "%d connections of %s (max.connections.per.ip)", limit, c.client)
-	}
-	s.conns[c] = struct{}{}
-	s.perIP[c.client]++
-	return nil
-}
-
-func (s *Server) forget(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	if s.perIP[c.client]--; s.perIP[c.client] == 0 {
-		delete(s.perIP, c.client)
+		sleep(ctx, s.cfg.Gate.Accept(now))
 	}
 }
 
@@ -166,6 +148,9 @@ func (s *Server) Connections() int {
 }
 
 func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

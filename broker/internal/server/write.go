@@ -40,6 +40,7 @@ func (c *conn) send() error {
 			break
 		}
 	}
+	c.sentAt.Store(now.UnixNano())
 	c.ring.drop(n)
 	err := c.out.writeTo(c.nc)
 	for i := range n {
