@@ -8,6 +8,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/datadir"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 )
 
@@ -30,6 +31,7 @@ type applier struct {
 	replicas    *replica.Set
 	groups      *coordinator.Groups
 	dir         *datadir.Dir
+	quotas      *quota.Book
 	logger      *slog.Logger
 
 	live bool
@@ -49,6 +51,7 @@ func (a *applier) apply(d *metadata.Delta, i *metadata.Image) {
 		a.setAside(i)
 		a.open(slices.Collect(i.Topics()), i)
 		a.seat(i)
+		a.limit(i)
 		return
 	}
 	for _, t := range d.Removed() {
@@ -59,6 +62,16 @@ func (a *applier) apply(d *metadata.Delta, i *metadata.Image) {
 	}
 	a.configure(d.Configs(), i)
 	a.seat(i)
+	if d.Quotas() || len(d.Configs()) > 0 {
+		a.limit(i)
+	}
+}
+
+// limit hands quotas on, and the rate of new connections.
+func (a *applier) limit(i *metadata.Image) {
+	a.quotas.Update(i)
+	rate := i.BrokerLayers(a.broker, a.static).ServerConfig().ConnectionRate
+	a.quotas.AcceptRate(int64(unbounded(int(rate))))
 }
 
 // setAside renames directories of partitions that are not this broker's. They

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/datadir"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/quorum"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/cluster"
@@ -37,6 +38,7 @@ type Broker struct {
 	images   *metadata.Publisher
 	replicas *replica.Set
 	groups   *coordinator.Groups
+	quotas   *quota.Book
 	forward  *forwarder
 	metrics  *metrics
 	api      *api.Broker
@@ -160,13 +162,14 @@ func (b *Broker) openQuorum(incarnation metadata.UUID) (err error) {
 		ProducerExpiry: server.BrokerValue("producer.id.expiration.ms").Milliseconds(), Logger: b.cfg.Logger,
 	})
 	b.groups = coordinator.NewGroups(groupOptions(server.GroupConfig(), b.cfg.Logger))
+	b.quotas = quota.New(quotaConfig(server.QuotaConfig()))
 	b.forward = &forwarder{
 		runner: b.runner, broker: b.cfg.NodeID, logger: b.cfg.Logger,
 		rules: controller.Rules{Static: static, LowerReplication: b.cfg.LowerReplication, NewID: newID},
 	}
 	applier := &applier{
 		broker: b.cfg.NodeID, incarnation: incarnation, static: static, replicas: b.replicas,
-		groups: b.groups, dir: b.dir, logger: b.cfg.Logger, led: map[int32]int32{},
+		groups: b.groups, dir: b.dir, quotas: b.quotas, logger: b.cfg.Logger, led: map[int32]int32{},
 	}
 	b.images.Subscribe(applier.apply)
 	return nil
@@ -208,7 +211,7 @@ func (b *Broker) serve(running context.Context, listeners []server.Listener) {
 	b.metrics = newMetrics()
 	b.api = api.New(api.Deps{
 		NodeID: b.cfg.NodeID, Static: b.static(), Images: b.images, Replicas: b.replicas, Controller: b.forward,
-		Coordinator: b.groups, DataDirs: []string{b.dir.Root()}, Logger: b.cfg.Logger, Metrics: b.metrics.server(),
+		Coordinator: b.groups, Quotas: b.quotas, DataDirs: []string{b.dir.Root()}, Logger: b.cfg.Logger, Metrics: b.metrics.server(),
 	})
 	srv := server.New(b.serverConfig(), b.api)
 	b.run("server", func() error { return ignore(running, srv.Serve(running, listeners...)) })

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/group"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
 )
@@ -44,12 +45,24 @@ func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.GroupOpti
 	}
 }
 
+func quotaConfig(c kafkaconf.Quotas) quota.Config {
+	return quota.Config{Window: c.Window, MutationWindow: c.MutationWindow, MaxRequestThrottle: c.MaxRequestThrottle}
+}
+
 func (b *Broker) serverConfig() server.Config {
 	c := b.images.Image().BrokerLayers(b.cfg.NodeID, b.static()).ServerConfig()
 	return server.Config{
 		MaxRequestBytes: c.RequestMaxBytes, MaxQueuedBytes: max(0, c.QueuedMaxRequestBytes), IdleTimeout: c.ConnectionsMaxIdle,
-		MaxConnections: unbounded(c.MaxConnections), MaxConnectionsPerIP: unbounded(c.MaxConnectionsPerIP),
+		Limits: b.limits, Gate: b.quotas,
 		Logger: b.cfg.Logger, Metrics: b.metrics.server(),
+	}
+}
+
+// limits are the bounds of connections at this moment.
+func (b *Broker) limits() server.Limits {
+	c := b.images.Image().BrokerLayers(b.cfg.NodeID, b.static()).ServerConfig()
+	return server.Limits{
+		Connections: unbounded(c.MaxConnections), PerIP: unbounded(c.MaxConnectionsPerIP), Overrides: c.ConnectionOverrides,
 	}
 }
 

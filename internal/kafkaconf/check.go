@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,6 +62,33 @@ func (a anyOf) allows(v Value) bool {
 	return true
 }
 func (a anyOf) String() string { return "a list of " + strings.Join(a, ", ") + ", each at most once" }
+
+// overrides allows address:number pairs.
+type overrides struct{}
+
+func (overrides) allows(v Value) bool {
+	_, ok := addressLimits(v.Text)
+	return ok
+}
+func (overrides) String() string { return "[address]:[number],[address]:[number],..." }
+
+// addressLimits reads address:number pairs. An address of IPv6 has colons of
+// its own, so the number is what follows the last one.
+func addressLimits(text string) (map[string]int, bool) {
+	limits := make(map[string]int)
+	for _, pair := range Items(text) {
+		at := strings.LastIndexByte(pair, ':')
+		if at <= 0 {
+			return nil, false
+		}
+		n, err := strconv.Atoi(pair[at+1:])
+		if err != nil || n < 0 {
+			return nil, false
+		}
+		limits[strings.Trim(pair[:at], "[]")] = n
+	}
+	return limits, true
+}
 
 // throttled allows what Kafka calls a throttled replica list: "*", nothing,
 // or partition:broker pairs.

@@ -150,14 +150,21 @@ type Server struct {
 	ConnectionsMaxIdle    time.Duration
 	MaxConnections        int
 	MaxConnectionsPerIP   int
-	FetchMaxBytes         int
-	FetchSessionSlots     int
+	// ConnectionOverrides replaces MaxConnectionsPerIP for some addresses.
+	ConnectionOverrides map[string]int
+	// ConnectionRate bounds new connections per second.
+	ConnectionRate    int64
+	FetchMaxBytes     int
+	FetchSessionSlots int
 }
 
 // ServerConfig resolves the broker configs of connections and requests.
 func (l Layers) ServerConfig() Server {
 	num := func(name string) int64 { return l.BrokerValue(name).Int }
+	overrides, _ := addressLimits(l.BrokerValue("max.connections.per.ip.overrides").Text) // It was checked.
 	return Server{
+		ConnectionOverrides:   overrides,
+		ConnectionRate:        num("max.connection.creation.rate"),
 		RequestMaxBytes:       int(num("socket.request.max.bytes")),
 		QueuedMaxRequestBytes: num("queued.max.request.bytes"),
 		ConnectionsMaxIdle:    l.BrokerValue("connections.max.idle.ms").Milliseconds(),
@@ -165,5 +172,25 @@ func (l Layers) ServerConfig() Server {
 		MaxConnectionsPerIP:   int(num("max.connections.per.ip")),
 		FetchMaxBytes:         int(num("fetch.max.bytes")),
 		FetchSessionSlots:     int(num("max.incremental.fetch.session.cache.slots")),
+	}
+}
+
+// Quotas is how far clients may run ahead of their quotas.
+type Quotas struct {
+	// Window is how long a client may save up, MutationWindow for the
+	// mutation quota.
+	Window, MutationWindow time.Duration
+	// MaxRequestThrottle bounds a throttle time of the request quota.
+	MaxRequestThrottle time.Duration
+}
+
+// QuotaConfig resolves the broker configs of quotas.
+func (l Layers) QuotaConfig() Quotas {
+	seconds := func(name string) time.Duration { return time.Duration(l.BrokerValue(name).Int) * time.Second }
+	times := func(name string) time.Duration { return time.Duration(l.BrokerValue(name).Int) }
+	return Quotas{
+		Window:             times("quota.window.num") * seconds("quota.window.size.seconds"),
+		MutationWindow:     times("controller.quota.window.num") * seconds("controller.quota.window.size.seconds"),
+		MaxRequestThrottle: seconds("quota.window.size.seconds"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/broker/internal/wire"
@@ -26,6 +27,8 @@ type Deps struct {
 	Controller Controller
 	// Coordinator runs the groups that are led here.
 	Coordinator Coordinator
+	// Quotas books what clients use; nil for no quotas.
+	Quotas *quota.Book
 	// DataDirs are the directories that DescribeLogDirs lists.
 	DataDirs []string
 	Logger   *slog.Logger
@@ -94,6 +97,9 @@ func (b *Broker) Serve(r *server.Request) (server.Reply, error) {
 			return b.unsupportedAPIVersions(r), nil
 		}
 		return nil, &server.CloseError{Reason: server.Unsupported, Detail: unsupportedVersion(r.Header, api)}
+	}
+	if b.Quotas.Limited(quota.Request) {
+		return b.timed(api, r)
 	}
 	return api.serve(b, r)
 }

@@ -10,31 +10,41 @@ import (
 
 func (b *Broker) createPartitions(c call, req *kmsg.CreatePartitionsRequest) *kmsg.CreatePartitionsResponse {
 	resp := kmsg.NewPtrCreatePartitionsResponse()
+	used := b.mutations(c, 3)
+	defer func() { resp.ThrottleMillis = used.settle() }()
+	add := func(topic string, code int16, message *string) {
+		t := kmsg.NewCreatePartitionsResponseTopic()
+		t.Topic, t.ErrorCode, t.ErrorMessage = topic, code, message
+		resp.Topics = append(resp.Topics, t)
+	}
 	wishes := make([]controller.MorePartitions, 0, len(req.Topics))
 	for _, t := range req.Topics {
 		wish := controller.MorePartitions{Topic: t.Topic, Count: t.Count}
 		for _, a := range t.Assignment {
 			wish.Assignment = append(wish.Assignment, a.Replicas)
 		}
+		added := int(wish.Count) - b.heldPartitions(controller.TopicRef{Name: wish.Topic})
+		if !req.ValidateOnly && !used.admit(wish.Topic, added) {
+			add(wish.Topic, errMutations.Code, nil)
+			continue
+		}
 		wishes = append(wishes, wish)
-	}
-	add := func(topic string, code int16, message *string) {
-		t := kmsg.NewCreatePartitionsResponseTopic()
-		t.Topic, t.ErrorCode, t.ErrorMessage = topic, code, message
-		resp.Topics = append(resp.Topics, t)
 	}
 	ctx, cancel := timeout(c.ctx, req.TimeoutMillis)
 	defer cancel()
 	results, err := b.Controller.CreatePartitions(ctx, wishes, req.ValidateOnly)
 	if err != nil {
 		code, message := adminError(err)
-		for _, t := range req.Topics {
+		for _, t := range wishes {
 			add(t.Topic, code, message)
 		}
 		return resp
 	}
 	for _, r := range results {
 		code, message := refusal(r.Err)
+		if r.Err != nil {
+			used.giveBack(r.Topic)
+		}
 		add(r.Topic, code, message)
 	}
 	return resp

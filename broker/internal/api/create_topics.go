@@ -21,26 +21,51 @@ import (
 
 func (b *Broker) createTopics(c call, req *kmsg.CreateTopicsRequest) *kmsg.CreateTopicsResponse {
 	resp := kmsg.NewPtrCreateTopicsResponse()
+	used := b.mutations(c, 6)
+	defer func() { resp.ThrottleMillis = used.settle() }()
 	topics := make([]controller.NewTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
-		topics = append(topics, newTopic(t))
+		topic := newTopic(t)
+		if !req.ValidateOnly && !used.admit(t.Topic, b.wantedPartitions(topic)) {
+			resp.Topics = append(resp.Topics, failedTopic(t.Topic, errMutations.Code, nil))
+			continue
+		}
+		topics = append(topics, topic)
 	}
 	ctx, cancel := timeout(c.ctx, req.TimeoutMillis)
 	defer cancel()
 	results, err := b.Controller.CreateTopics(ctx, topics, req.ValidateOnly)
 	if err != nil {
 		code, message := adminError(err)
-		for _, t := range req.Topics {
-			failed := kmsg.NewCreateTopicsResponseTopic()
-			failed.Topic, failed.ErrorCode, failed.ErrorMessage = t.Topic, code, message
-			resp.Topics = append(resp.Topics, failed)
+		for _, t := range topics {
+			resp.Topics = append(resp.Topics, failedTopic(t.Name, code, message))
 		}
 		return resp
 	}
 	for _, r := range results {
+		if r.Err != nil {
+			used.giveBack(r.Name)
+		}
 		resp.Topics = append(resp.Topics, b.createdTopic(r))
 	}
 	return resp
+}
+
+func failedTopic(name string, code int16, message *string) kmsg.CreateTopicsResponseTopic {
+	t := kmsg.NewCreateTopicsResponseTopic()
+	t.Topic, t.ErrorCode, t.ErrorMessage = name, code, message
+	return t
+}
+
+// wantedPartitions is how many partitions a topic would have.
+func (b *Broker) wantedPartitions(t controller.NewTopic) int {
+	switch {
+	case len(t.Assignment) > 0:
+		return len(t.Assignment)
+	case t.Partitions == -1:
+		return int(b.layers().BrokerValue("num.partitions").Int)
+	}
+	return int(t.Partitions)
 }
 
 func newTopic(t kmsg.CreateTopicsRequestTopic) controller.NewTopic {

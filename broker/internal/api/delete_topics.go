@@ -14,7 +14,16 @@ import (
 
 func (b *Broker) deleteTopics(c call, req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopicsResponse {
 	resp := kmsg.NewPtrDeleteTopicsResponse()
-	refs := topicRefs(c.Version, req)
+	used := b.mutations(c, 5)
+	defer func() { resp.ThrottleMillis = used.settle() }()
+	var refs []controller.TopicRef
+	for _, ref := range topicRefs(c.Version, req) {
+		if !used.admit(refKey(ref), b.heldPartitions(ref)) {
+			resp.Topics = append(resp.Topics, deletedTopic(ref, errMutations.Code, nil))
+			continue
+		}
+		refs = append(refs, ref)
+	}
 	ctx, cancel := timeout(c.ctx, req.TimeoutMillis)
 	defer cancel()
 	results, err := b.Controller.DeleteTopics(ctx, refs)
@@ -27,9 +36,23 @@ func (b *Broker) deleteTopics(c call, req *kmsg.DeleteTopicsRequest) *kmsg.Delet
 	}
 	for _, r := range results {
 		code, message := refusal(r.Err)
+		if r.Err != nil {
+			used.giveBack(refKey(r.TopicRef))
+		}
 		resp.Topics = append(resp.Topics, deletedTopic(r.TopicRef, code, message))
 	}
 	return resp
+}
+
+// refKey names a topic of a request, by whichever it is named.
+func refKey(ref controller.TopicRef) string { return ref.Name + "\x00" + string(ref.ID[:]) }
+
+// heldPartitions is how many partitions a topic has.
+func (b *Broker) heldPartitions(ref controller.TopicRef) int {
+	if topic, ok := imageTopic(b.image(), ref.Name, ref.ID); ok {
+		return len(topic.Partitions)
+	}
+	return 0
 }
 
 func topicRefs(version int16, req *kmsg.DeleteTopicsRequest) []controller.TopicRef {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/broker/internal/wire"
@@ -27,6 +28,8 @@ import (
 //   - Sessions (KIP-227) are in fetch_session.go. From v12 on the leader is
 //     named where this broker is not it, from v16 on with its address
 //     (KIP-951); from v13 on topics go by id (KIP-516).
+//   - Its records count against consumer_byte_rate. A client that is in debt is
+//     answered with nothing (KIP-219).
 //   - Followers do not fetch here: CLUSTER_AUTHORIZATION_FAILED.
 
 // maxFetchWait bounds max.wait.ms.
@@ -51,6 +54,9 @@ type fetchReply struct {
 	full      bool // the response names every partition
 	failure   *kerr.Error
 
+	client []byte // whose quota the response counts against; empty for nobody's
+	empty  bool   // nothing is sent: the client is in debt
+
 	own     []fetchPart  // the partitions of a request without session
 	sent    []*fetchPart // those that the response names
 	ranges  []commitlog.Range
@@ -61,11 +67,17 @@ type fetchReply struct {
 func (f *fetchReply) serve(r *server.Request) error {
 	f.begin(r)
 	f.session, f.sessionID, f.failure = nil, 0, nil
+	f.client, f.empty = f.client[:0], false
 	if err := f.req.Decode(r.Version, r.Body); err != nil {
 		return err
 	}
 	if f.req.ReplicaID >= 0 {
 		return f.refuse(kerr.ClusterAuthorizationFailed)
+	}
+	debt := f.debt(r)
+	if debt > 0 && f.req.SessionEpoch <= 0 {
+		f.answerNothing(debt, r.Received)
+		return nil
 	}
 	var failure *kerr.Error
 	if f.session, failure = f.b.sessions.begin(&f.req, r.Received); failure != nil {
@@ -73,6 +85,10 @@ func (f *fetchReply) serve(r *server.Request) error {
 	}
 	f.full = f.req.SessionEpoch <= 0
 	f.take()
+	if debt > 0 {
+		f.answerNothing(debt, r.Received)
+		return nil
+	}
 	have, urgent := f.read()
 	missing := int64(min(f.req.MinBytes, f.req.MaxBytes)) - int64(have)
 	if missing <= 0 || urgent || f.req.MaxWaitMillis <= 0 || f.nothing() {
@@ -85,6 +101,40 @@ func (f *fetchReply) serve(r *server.Request) error {
 	wait := min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, maxFetchWait)
 	f.park(r.Received.Add(wait))
 	return nil
+}
+
+// debt is how long the client still has to pause for what it has read. It
+// notes whose quota the response counts against.
+func (f *fetchReply) debt(r *server.Request) time.Duration {
+	if !f.b.Quotas.Limited(quota.Fetch) {
+		return 0
+	}
+	f.client = append(f.client, r.ClientID...)
+	return f.b.Quotas.Debt(quota.Fetch, clientOf(r.Header), r.Received)
+}
+
+// answerNothing is the answer to a client that is in debt: KIP-219 lets even a
+// full response be empty then, and no session begins with it.
+func (f *fetchReply) answerNothing(debt time.Duration, now time.Time) {
+	f.empty = true
+	f.pause(debt)
+	f.mute.For(now, debt)
+	f.ready.Store(true)
+}
+
+// charge books the bytes that are sent.
+func (f *fetchReply) charge() {
+	if len(f.client) == 0 || f.empty {
+		return
+	}
+	bytes := 0
+	for _, p := range f.sent {
+		bytes += p.result.Range.Size()
+	}
+	now := time.Now()
+	pause := f.b.Quotas.Charge(quota.Fetch, quota.Client{User: anonymous, ID: alias(f.client)}, float64(bytes), now)
+	f.pause(pause)
+	f.mute.For(now, pause)
 }
 
 // refuse answers with an error for the whole request, which exists from v7 on.
@@ -157,9 +207,10 @@ func (f *fetchReply) Encode(out *server.Out) error {
 	}
 	defer f.leave()
 	f.choose()
+	f.charge()
 	dst := wire.AppendResponseHeader(out.Buf, f.h)
 	resp := wire.FetchResponse(f.h.Version)
-	out.Buf = resp.Begin(dst, 0, f.failureCode(), f.sessionID, topics(f.sent))
+	out.Buf = resp.Begin(dst, millisOf(f.throttle), f.failureCode(), f.sessionID, topics(f.sent))
 	image := f.b.image()
 	for rest := f.sent; len(rest) > 0; {
 		n := sameTopic(rest)
@@ -179,6 +230,9 @@ func (f *fetchReply) Encode(out *server.Out) error {
 // choose lists the partitions that the response names. Those of a session
 // that have records go to the end of its order.
 func (f *fetchReply) choose() {
+	if f.empty {
+		return
+	}
 	if f.session == nil {
 		for i := range f.own {
 			f.sent = append(f.sent, &f.own[i])

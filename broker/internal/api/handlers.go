@@ -21,10 +21,11 @@ type call struct {
 	listener   string
 	clientHost string
 	ctx        context.Context // ends with the connection
+	mute       *server.Mute
 }
 
 func callOf(r *server.Request) call {
-	return call{Header: r.Header, listener: r.Listener, clientHost: r.ClientHost, ctx: r.Context}
+	return call{Header: r.Header, listener: r.Listener, clientHost: r.ClientHost, ctx: r.Context, mute: r.Mute}
 }
 
 // request is a kmsg request by pointer: what the adapters below decode into.
@@ -96,8 +97,9 @@ func decode[T any, Req request[T]](b *Broker, r *server.Request) (Req, error) {
 
 // answered is a reply that was complete from the start.
 type answered struct {
-	h    wire.Header
-	resp kmsg.Response
+	h        wire.Header
+	resp     kmsg.Response
+	throttle time.Duration
 }
 
 // answer replies at the version of the request.
@@ -112,7 +114,10 @@ func (*answered) Expire()             {}
 func (*answered) Cancel()             {}
 func (*answered) Release()            {}
 
+func (a *answered) pause(d time.Duration) { a.throttle = d }
+
 func (a *answered) Encode(out *server.Out) error {
+	throttled(a.resp, a.throttle)
 	out.Buf = wire.AppendResponse(out.Buf, a.h, a.resp)
 	return nil
 }
@@ -125,6 +130,8 @@ type pending struct {
 	waker *server.Waker
 	resp  kmsg.Response
 	ready atomic.Bool
+	// throttle is set before the reply is handed to the connection.
+	throttle time.Duration
 }
 
 func (p *pending) finish(resp kmsg.Response) {
@@ -140,7 +147,10 @@ func (*pending) Expire()             {}
 func (*pending) Cancel()             {}
 func (*pending) Release()            {}
 
+func (p *pending) pause(d time.Duration) { p.throttle = d }
+
 func (p *pending) Encode(out *server.Out) error {
+	throttled(p.resp, p.throttle)
 	out.Buf = wire.AppendResponse(out.Buf, p.h, p.resp)
 	return nil
 }

@@ -21,8 +21,10 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/group"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
+	"github.com/millrace-io/millrace/broker/internal/wire"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
 	"github.com/millrace-io/millrace/internal/memnet"
 	"github.com/millrace-io/millrace/internal/record"
@@ -49,6 +51,7 @@ type node struct {
 	set    *replica.Set
 	groups *coordinator.Groups
 	config setup
+	quotas *quota.Book
 
 	mu     sync.Mutex // orders decisions, and guards broken
 	broken error      // what decisions end with, if set
@@ -85,10 +88,11 @@ func start(t fatal, config setup) *node {
 		ProducerExpiry: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler), Parallel: 1,
 	})
 	n.groups = coordinator.NewGroups(coordinator.GroupOptions{Group: groupOptions(n.config.static)})
+	n.quotas = quota.New(quota.Config{})
 	n.images.Subscribe(n.apply)
 	n.form(t)
 	n.Broker = New(Deps{
-		NodeID: 1, Static: n.config.static, Images: &n.images, Replicas: n.set, Controller: n, Coordinator: n.groups,
+		NodeID: 1, Static: n.config.static, Images: &n.images, Replicas: n.set, Controller: n, Coordinator: n.groups, Quotas: n.quotas,
 		DataDirs: []string{"data"}, Metrics: server.Metrics{Failed: n.note},
 	})
 	n.srv = server.New(server.Config{}, n.Broker)
@@ -185,6 +189,7 @@ func (n *node) newID() metadata.UUID { return metadata.UUID{0xee, byte(n.nextID.
 
 // apply is what package broker does with a delta, in the small.
 func (n *node) apply(delta *metadata.Delta, image *metadata.Image) {
+	n.quotas.Update(image)
 	for _, topic := range delta.Removed() {
 		_ = n.set.Delete(replica.TopicID(topic.ID))
 	}
@@ -499,3 +504,37 @@ func produced(c *client, req *kmsg.ProduceRequest) kmsg.ProduceResponseTopicPart
 
 // elapse moves the clock of a synctest bubble.
 func elapse(d time.Duration) { <-time.After(d) }
+
+// produceRound returns a Produce with acks=1 to the topic t that is served as
+// the server does it, by a client of that name; fetchRound a Fetch of it.
+func (n *node) produceRound(t fatal, clientID string) func() {
+	n.holdFlushes()
+	body := produceTo(9, 1, "t", [16]byte{}, 0, batch(t, "value")).AppendTo(nil)
+	frame := slices.Clone(body)
+	return n.round(t, wire.Header{Key: 0, Version: 9, ClientID: clientID}, func() []byte {
+		copy(frame, body)
+		return frame
+	})
+}
+
+func (n *node) fetchRound(t fatal, clientID string) func() {
+	body := fetchFrom(11, "t", [16]byte{}, 0).AppendTo(nil)
+	return n.round(t, wire.Header{Key: 1, Version: 11, ClientID: clientID}, func() []byte { return body })
+}
+
+func (n *node) round(t fatal, h wire.Header, body func() []byte) func() {
+	waker, _ := server.NewWaker()
+	req, out := server.Request{Waker: waker, Mute: &server.Mute{}, Context: context.Background()}, server.NewOut()
+	return func() {
+		req.Header, req.Body, req.Received = h, body(), time.Now()
+		reply, err := n.Broker.Serve(&req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Reset()
+		if err := reply.Encode(out); err != nil {
+			t.Fatal(err)
+		}
+		reply.Release()
+	}
+}

@@ -21,6 +21,8 @@ type parking struct {
 	waker    *server.Waker
 	deadline time.Time
 	ready    atomic.Bool
+	mute     *server.Mute
+	throttle time.Duration // what the reply tells the client
 
 	waiter *wait.Waiter
 	// linked is set from the first await until unlink.
@@ -42,9 +44,9 @@ func (p *parking) init() {
 
 // begin readies the parking for a request.
 func (p *parking) begin(r *server.Request) {
-	p.h, p.listener, p.waker = r.Header, r.Listener, r.Waker
+	p.h, p.listener, p.waker, p.mute = r.Header, r.Listener, r.Waker, r.Mute
 	p.h.ClientID = "" // It aliases the frame.
-	p.deadline = time.Time{}
+	p.deadline, p.throttle = time.Time{}, 0
 	p.ready.Store(false)
 	p.linked, p.armed, p.lost = false, false, false
 }
@@ -76,6 +78,9 @@ func (p *parking) unlink() {
 
 // Ready implements [server.Reply].
 func (p *parking) Ready() bool { return p.ready.Load() }
+
+// pause lengthens the time for which the client is throttled.
+func (p *parking) pause(d time.Duration) { p.throttle = max(p.throttle, d) }
 
 // Deadline implements [server.Reply].
 func (p *parking) Deadline() time.Time { return p.deadline }

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace-io/millrace/broker/internal/metadata"
+	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/broker/internal/wire"
@@ -26,6 +27,7 @@ import (
 //     acks=all when the high watermark has passed the batch, or with
 //     REQUEST_TIMED_OUT at the request's timeout: then the batch is in the log
 //     and may still be committed. A duplicate waits like its original.
+//   - Its bytes count against producer_byte_rate.
 //   - From v10 on NOT_LEADER_OR_FOLLOWER names the leader (KIP-951); from v13
 //     on topics go by id (KIP-516).
 
@@ -86,6 +88,10 @@ func (p *produceReply) serve(r *server.Request) (server.Reply, error) {
 		for p.req.NextPartition() {
 			p.appendTo(image)
 		}
+	}
+	if pause := p.b.Quotas.Charge(quota.Produce, clientOf(r.Header), float64(len(r.Body)), r.Received); pause > 0 {
+		p.pause(pause)
+		r.Mute.For(r.Received, pause)
 	}
 	timeout := time.Duration(max(p.req.TimeoutMillis, 0)) * time.Millisecond
 	p.req = wire.ProduceRequest{} // The frame goes back to its pool.
@@ -248,7 +254,7 @@ func (p *produceReply) Encode(out *server.Out) error {
 		dst = resp.EndTopic(dst)
 		names, parts = names[t.name:], parts[t.partitions:]
 	}
-	out.Buf = resp.End(dst, 0, p.leaders)
+	out.Buf = resp.End(dst, millisOf(p.throttle), p.leaders)
 	return nil
 }
 

@@ -67,31 +67,45 @@ type mutations struct {
 	c      call
 	strict bool
 	pause  time.Duration
+	booked map[string]int // partitions by what the request names
 }
 
+// errMutations is the outcome of a change that is refused.
+var errMutations = kerr.ThrottlingQuotaExceeded
+
 func (b *Broker) mutations(c call, strictFrom int16) *mutations {
-	return &mutations{b: b, c: c, strict: c.Version >= strictFrom}
+	return &mutations{b: b, c: c, strict: c.Version >= strictFrom, booked: make(map[string]int)}
 }
 
 // admit books a change of some partitions, or refuses it.
-func (m *mutations) admit(partitions int) bool {
-	now := time.Now()
+func (m *mutations) admit(name string, partitions int) bool {
+	if !m.b.Quotas.Limited(quota.Mutation) {
+		return true
+	}
 	if m.strict {
-		if debt := m.b.Quotas.Debt(quota.Mutation, clientOf(m.c.Header), now); debt > 0 {
+		if debt := m.charge(0); debt > 0 {
 			m.pause = debt
 			return false
 		}
 	}
-	debt := m.b.Quotas.Charge(quota.Mutation, clientOf(m.c.Header), float64(partitions), now)
-	if !m.strict {
+	partitions = max(partitions, 0)
+	m.booked[name] += partitions
+	if debt := m.charge(partitions); !m.strict {
 		m.pause = debt
 	}
 	return true
 }
 
 // giveBack takes back what was booked for a change that was not made.
-func (m *mutations) giveBack(partitions int) {
-	m.b.Quotas.Charge(quota.Mutation, clientOf(m.c.Header), -float64(partitions), time.Now())
+func (m *mutations) giveBack(name string) {
+	if n := m.booked[name]; n > 0 {
+		delete(m.booked, name)
+		m.charge(-n)
+	}
+}
+
+func (m *mutations) charge(partitions int) time.Duration {
+	return m.b.Quotas.Charge(quota.Mutation, clientOf(m.c.Header), float64(partitions), time.Now())
 }
 
 // settle mutes the connection for as long as the response says.
@@ -99,6 +113,3 @@ func (m *mutations) settle() int32 {
 	m.c.mute.For(time.Now(), m.pause)
 	return millisOf(m.pause)
 }
-
-// errMutations is the outcome of a change that is refused.
-var errMutations = kerr.ThrottlingQuotaExceeded

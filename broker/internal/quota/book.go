@@ -28,6 +28,9 @@ const defaultWindow = 11 * time.Second
 type Book struct {
 	cfg    Config
 	limits atomic.Pointer[Limits]
+	// accepts is the rate of new connections of all addresses together
+	// (max.connection.creation.rate); 0 for no limit.
+	accepts atomic.Int64
 
 	mu      sync.Mutex
 	buckets map[owner]*bucket
@@ -53,6 +56,23 @@ func New(cfg Config) *Book {
 
 // Update takes over the quotas of an image.
 func (b *Book) Update(image *metadata.Image) { b.limits.Store(LimitsOf(image)) }
+
+// AcceptRate sets how many connections per second are accepted; 0 for no
+// limit.
+func (b *Book) AcceptRate(perSecond int64) { b.accepts.Store(perSecond) }
+
+// Accept counts a new connection and returns how long none may be accepted
+// after it.
+func (b *Book) Accept(now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	rate := b.accepts.Load()
+	if rate <= 0 {
+		return 0
+	}
+	return b.charge(owner{kind: Connection}, float64(rate), 1, now)
+}
 
 // Limited says whether a kind of quota is set for anyone, for callers that
 // have to measure before they can charge.

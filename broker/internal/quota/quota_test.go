@@ -140,6 +140,20 @@ func TestItem98_EachClientOfADefaultHasItsOwnBucket(t *testing.T) {
 	}
 }
 
+func TestItem12_ConnectionsOfAllAddressesHaveARate(t *testing.T) {
+	book := quota.New(quota.Config{Window: time.Second})
+	now := time.Unix(1, 0)
+	if got := book.Accept(now); got != 0 {
+		t.Errorf("without a rate the listener pauses for %v", got)
+	}
+	book.AcceptRate(2)
+	for i, want := range []time.Duration{0, 0, 500 * time.Millisecond} {
+		if got := book.Accept(now); got != want {
+			t.Errorf("after connection %d the listener pauses for %v, want %v", i+1, got, want)
+		}
+	}
+}
+
 // A million made-up client ids must not stay in memory.
 func TestBucketsAreForgotten(t *testing.T) {
 	book := quota.New(quota.Config{Window: time.Second})

@@ -14,8 +14,9 @@ type Mute struct {
 }
 
 // For mutes the connection from now on. One that is muted for longer stays so.
+// A nil Mute belongs to no connection.
 func (m *Mute) For(now time.Time, pause time.Duration) {
-	if pause <= 0 {
+	if m == nil || pause <= 0 {
 		return
 	}
 	until := now.Add(pause).UnixNano()
