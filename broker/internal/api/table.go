@@ -70,6 +70,8 @@ func Table() []API {
 		{Key: 37, Min: 0, Max: 3, Access: onTopic("Alter"), serve: blocking((*Broker).createPartitions)},
 		{Key: 42, Min: 0, Max: 3, Access: onGroup("Delete"), serve: later((*Broker).deleteGroups)},
 		{Key: 44, Min: 0, Max: 1, Access: onTopic("AlterConfigs"), serve: blocking((*Broker).incrementalAlterConfigs)},
+		{Key: 45, Min: 0, Max: 1, Access: onCluster("Alter"), serve: now((*Broker).alterPartitionReassignments)},
+		{Key: 46, Min: 0, Max: 0, Access: onCluster("Describe"), serve: now((*Broker).listPartitionReassignments)},
 		{Key: 47, Min: 0, Max: 0, Access: onGroup("Delete"), serve: later((*Broker).offsetDelete)},
 		{Key: 48, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).describeClientQuotas)},
 		{Key: 49, Min: 0, Max: 1, Access: onCluster("AlterConfigs"), serve: blocking((*Broker).alterClientQuotas)},

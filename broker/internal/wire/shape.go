@@ -42,6 +42,8 @@ var shapes = map[int16]string{
 	37: "[ s 4 [ [ 4 ] ~ ] ~ ] 4 1 ~",                                              // CreatePartitions
 	42: "[ s ] ~",                                                                  // DeleteGroups
 	44: "[ 1 s [ s 1 s ~ ] ~ ] 1 ~",                                                // IncrementalAlterConfigs
+	45: "4 1:1+ [ s [ 4 [ 4 ] ~ ] ~ ] ~",                                           // AlterPartitionReassignments
+	46: "4 [ s [ 4 ] ~ ] ~",                                                        // ListPartitionReassignments
 	48: "[ s 1 s ~ ] 1 ~",                                                          // DescribeClientQuotas
 	49: "[ [ s s ~ ] [ s 8 1 ~ ] ~ ] 1 ~",                                          // AlterClientQuotas
 	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
