@@ -76,7 +76,7 @@ func withPartitions(t fatal, partitions int32) *node {
 
 // Item 57: a session names in its responses what is new, and is told in its
 // requests what changed.
-func TestFetchSession(t *testing.T) {
+func TestItem57_FetchSession(t *testing.T) {
 	n := withPartitions(t, 3)
 	n.append(t, "t", 0, "a")
 	d := &dialogue{client: n.client(t), version: 11}
@@ -104,7 +104,7 @@ func TestFetchSession(t *testing.T) {
 }
 
 // Item 56: partitions with much to read take turns with the others.
-func TestFetchSessionIsFair(t *testing.T) {
+func TestItem56_FetchSessionIsFair(t *testing.T) {
 	n := withPartitions(t, 3)
 	big := string(make([]byte, 900<<10))
 	for p := range int32(3) {
@@ -131,7 +131,7 @@ func TestFetchSessionIsFair(t *testing.T) {
 	}
 }
 
-func TestFetchSessionFaults(t *testing.T) {
+func TestItem57_FetchSessionFaults(t *testing.T) {
 	n := withPartitions(t, 1)
 	begin := func(t *testing.T) *dialogue {
 		d := &dialogue{client: n.client(t), version: 12}
@@ -160,7 +160,7 @@ func TestFetchSessionFaults(t *testing.T) {
 }
 
 // A session that a request is using cannot be used by another.
-func TestFetchSessionInUse(t *testing.T) {
+func TestItem57_FetchSessionInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := withPartitions(t, 1)
 		d := &dialogue{client: n.client(t), version: 11}
@@ -183,7 +183,7 @@ func TestFetchSessionInUse(t *testing.T) {
 
 // A topic that is created anew under its name is another one: by id it is
 // unknown, by name the session goes on with it.
-func TestFetchSessionOfATopicCreatedAnew(t *testing.T) {
+func TestItem57_FetchSessionOfATopicCreatedAnew(t *testing.T) {
 	n := withPartitions(t, 1)
 	n.append(t, "t", 0, "old", "old")
 	d := &dialogue{client: n.client(t), version: 11}
@@ -204,7 +204,7 @@ func TestFetchSessionOfATopicCreatedAnew(t *testing.T) {
 
 // The cache has its bound: a new session takes the slot of one that is idle or
 // smaller, else its client fetches without one.
-func TestFetchSessionSlots(t *testing.T) {
+func TestItem57_FetchSessionSlots(t *testing.T) {
 	s := newSessions(1)
 	now := time.Now()
 	begin := func(partitions int) *session {

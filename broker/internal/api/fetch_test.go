@@ -65,7 +65,7 @@ func values(t fatal, batches []byte) (out []string) {
 }
 
 // What was produced comes back at every version, and the positions with it.
-func TestFetchAtEveryVersion(t *testing.T) {
+func TestItem61_FetchAtEveryVersion(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	n.append(t, "t", 0, "a", "b")
@@ -106,14 +106,14 @@ func TestFetchBounds(t *testing.T) {
 		code      *kerr.Error
 	}{
 		{"from the start", 0, 1 << 20, 1 << 20, 5, nil},
-		{"inside a batch: the whole batch", 1, 1 << 20, 1 << 20, 5, nil},
+		{"item 55: inside a batch, the whole batch", 1, 1 << 20, 1 << 20, 5, nil},
 		{"the second batch", 3, 1 << 20, 1 << 20, 2, nil},
-		{"at the end: empty", 5, 1 << 20, 1 << 20, 0, nil},
-		{"beyond the end", 6, 1 << 20, 1 << 20, 0, kerr.OffsetOutOfRange},
-		{"before the start", -1, 1 << 20, 1 << 20, 0, kerr.OffsetOutOfRange},
-		{"limit of the partition cuts at a batch", 0, 1 << 20, int32(one + 10), 3, nil},
-		{"limit of the request cuts at a batch", 0, int32(one + 10), 1 << 20, 3, nil},
-		{"one batch even above all limits", 4, 1, 1, 1, nil},
+		{"item 58: at the end, empty", 5, 1 << 20, 1 << 20, 0, nil},
+		{"item 58: beyond the end", 6, 1 << 20, 1 << 20, 0, kerr.OffsetOutOfRange},
+		{"item 58: before the start", -1, 1 << 20, 1 << 20, 0, kerr.OffsetOutOfRange},
+		{"item 54: limit of the partition cuts at a batch", 0, 1 << 20, int32(one + 10), 3, nil},
+		{"item 54: limit of the request cuts at a batch", 0, int32(one + 10), 1 << 20, 3, nil},
+		{"item 54: one batch even above all limits", 4, 1, 1, 1, nil},
 		{"W18 negative limits", 0, -5, -5, 3, nil},
 		{"W18 huge limits", 0, 1<<31 - 1, 1<<31 - 1, 5, nil},
 	} {
@@ -137,7 +137,7 @@ func TestFetchBounds(t *testing.T) {
 }
 
 // Item 63: fetch.max.bytes caps the response whatever the client asks for.
-func TestFetchIsCappedByTheBroker(t *testing.T) {
+func TestItem63_FetchIsCappedByTheBroker(t *testing.T) {
 	n := start(t, setup{static: map[string]string{"fetch.max.bytes": "1024"}})
 	n.create(t, "t")
 	for range 10 {
@@ -150,7 +150,7 @@ func TestFetchIsCappedByTheBroker(t *testing.T) {
 
 // Item 53: a fetch waits for min.bytes on all its partitions together, and at
 // most for its time.
-func TestFetchWaits(t *testing.T) {
+func TestItem53_FetchWaits(t *testing.T) {
 	two := func() *kmsg.FetchRequest {
 		req := fetchFrom(11, "a", [16]byte{}, 0)
 		other := fetchFrom(11, "b", [16]byte{}, 0)
@@ -254,7 +254,7 @@ func TestFetchWaits(t *testing.T) {
 }
 
 // Items 31, 59, 89: every reason why a partition is not served here.
-func TestFetchErrors(t *testing.T) {
+func TestItem59_FetchErrors(t *testing.T) {
 	n := start(t, setup{others: []int32{2}})
 	n.create(t, "t")
 	n.createTopic(t, controller.NewTopic{Name: "there", Partitions: -1, Replicas: -1, Assignment: []controller.Replicas{{Partition: 0, Brokers: []int32{2}}}})
@@ -292,7 +292,7 @@ func TestFetchErrors(t *testing.T) {
 }
 
 // W21: nobody reads as a follower on a client's listener.
-func TestFollowersDoNotFetchHere(t *testing.T) {
+func TestW21_FollowersDoNotFetchHere(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	req := fetchFrom(11, "t", [16]byte{}, 0)

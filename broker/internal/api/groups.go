@@ -1,6 +1,7 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -12,7 +13,28 @@ import (
 //	Heartbeat   (key 12, v0-4)
 //	LeaveGroup  (key 13, v0-5): one member up to v2, then a batch
 
+// Bounds of what a member may bring, since the coordinator keeps it for every
+// member and writes it to the log.
+const (
+	maxProtocols        = 1000
+	maxProtocolMetadata = 1 << 20 // of all protocols together, in bytes
+)
+
+func oversized(req *kmsg.JoinGroupRequest) bool {
+	bytes := 0
+	for _, p := range req.Protocols {
+		bytes += len(p.Name) + len(p.Metadata)
+	}
+	return len(req.Protocols) > maxProtocols || bytes > maxProtocolMetadata
+}
+
 func (b *Broker) joinGroup(c call, req *kmsg.JoinGroupRequest, reply func(*kmsg.JoinGroupResponse)) {
+	if oversized(req) {
+		resp := kmsg.NewPtrJoinGroupResponse()
+		resp.ErrorCode, resp.MemberID = kerr.InvalidRequest.Code, req.MemberID
+		reply(resp)
+		return
+	}
 	if c.Version == 0 {
 		// v0 knows one timeout for both purposes.
 		req.RebalanceTimeoutMillis = req.SessionTimeoutMillis

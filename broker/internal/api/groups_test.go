@@ -229,7 +229,7 @@ func TestDescribeListAndDeleteGroups(t *testing.T) {
 }
 
 // A member alone, at every version of JoinGroup (item 7: v0 and v1 too).
-func TestJoinAtEveryVersion(t *testing.T) {
+func TestItem7_JoinAtEveryVersion(t *testing.T) {
 	n := start(t, setup{})
 	c := n.client(t)
 	n.loaded(t, c)

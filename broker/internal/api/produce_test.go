@@ -37,7 +37,7 @@ func TestProduceAtEveryVersion(t *testing.T) {
 
 // Item 2 and DESIGN: acks=all waits for the flush, acks=1 for the append only,
 // and the waits of several requests share a flush.
-func TestProduceWaitsForTheFlush(t *testing.T) {
+func TestItem2_ProduceWaitsForTheFlushAndShareIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, setup{})
 		n.create(t, "t")
@@ -66,7 +66,7 @@ func TestProduceWaitsForTheFlush(t *testing.T) {
 
 // Item 30: the wait for acks=all ends at the request's timeout, and the record
 // may still be committed afterwards.
-func TestProduceTimesOut(t *testing.T) {
+func TestItem30_ProduceTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, setup{})
 		n.create(t, "t")
@@ -133,25 +133,30 @@ func TestBadBatches(t *testing.T) {
 		records []byte
 		want    *kerr.Error
 	}{
-		{"B1 CRC mismatch", -1, corrupt(good), kerr.CorruptMessage},
-		{"B2 magic 0", -1, func() []byte { b := slices.Clone(good); b[16] = 0; return b }(), kerr.InvalidRecord},
-		{"B2 magic 1", -1, func() []byte { b := slices.Clone(good); b[16] = 1; return b }(), kerr.InvalidRecord},
+		{"item 16, B1: CRC mismatch", -1, corrupt(good), kerr.CorruptMessage},
+		{"item 17, B2: magic 0", -1, func() []byte { b := slices.Clone(good); b[16] = 0; return b }(), kerr.InvalidRecord},
+		{"item 17, B2: magic 1", -1, func() []byte { b := slices.Clone(good); b[16] = 1; return b }(), kerr.InvalidRecord},
 		{"B2 short message of format 1", -1, []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, kerr.InvalidRecord},
-		{"B3 count 0", -1, sealed(good, put32(57, 0)), kerr.InvalidRecord},
-		{"B3 count negative", -1, sealed(good, put32(57, -1)), kerr.InvalidRecord},
-		{"B3 last offset delta off by one", -1, sealed(good, put32(23, 3)), kerr.InvalidRecord},
-		{"B3 count is not the number of records", -1, sealed(good, func(b record.Batch) { put32(57, 4)(b); put32(23, 3)(b) }), kerr.InvalidRecord},
+		{"item 18, B3, B18: count 0", -1, sealed(good, put32(57, 0)), kerr.InvalidRecord},
+		{"item 18, B3: count negative", -1, sealed(good, put32(57, -1)), kerr.InvalidRecord},
+		{"item 18, B3: last offset delta off by one", -1, sealed(good, put32(23, 3)), kerr.InvalidRecord},
+		{"item 18, B3: count is not the number of records", -1, sealed(good, func(b record.Batch) { put32(57, 4)(b); put32(23, 3)(b) }), kerr.InvalidRecord},
 		{"B4 length beyond the records", -1, length(good, int32(len(good))), kerr.CorruptMessage},
 		{"B4 length below 49", -1, length(good, 48), kerr.CorruptMessage},
 		{"B4 length negative", -1, length(good, -1), kerr.CorruptMessage},
-		{"B5 two batches", -1, append(slices.Clone([]byte(good)), good...), kerr.InvalidRecord},
+		{"item 15, B5: two batches", -1, append(slices.Clone([]byte(good)), good...), kerr.InvalidRecord},
 		{"B9 above max.message.bytes", -1, batch(t, string(make([]byte, 2000))), kerr.MessageTooLarge},
-		{"W23 acks 5", 5, good, kerr.InvalidRequiredAcks},
-		{"W23 acks -2", -2, good, kerr.InvalidRequiredAcks},
-		{"no records", -1, []byte{}, kerr.InvalidRecord},
-		{"null records", -1, nil, kerr.InvalidRecord},
-		{"control batch from a client", -1, sealed(good, func(b record.Batch) { b[22] |= 0x20 }), kerr.InvalidRecord},
-		{"codec 7", -1, sealed(good, func(b record.Batch) { b[22] |= 7 }), kerr.UnsupportedCompressionType},
+		{"item 28, W23: acks 5", 5, good, kerr.InvalidRequiredAcks},
+		{"item 28, W23: acks -2", -2, good, kerr.InvalidRequiredAcks},
+		{"item 15: no records", -1, []byte{}, kerr.InvalidRecord},
+		{"item 15: null records", -1, nil, kerr.InvalidRecord},
+		{"item 19: control batch from a client", -1, sealed(good, func(b record.Batch) { b[22] |= 0x20 }), kerr.InvalidRecord},
+		{"item 20: producer without a sequence", -1, sealed(good, func(b record.Batch) {
+			binary.BigEndian.PutUint64(b[43:], 7) // producer id
+			binary.BigEndian.PutUint16(b[51:], 0) // epoch
+			put32(53, -1)(b)
+		}), kerr.InvalidRecord},
+		{"B7 codec 7", -1, sealed(good, func(b record.Batch) { b[22] |= 7 }), kerr.UnsupportedCompressionType},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			n := start(t, setup{})
@@ -193,7 +198,7 @@ func TestItem22_ZstdNeedsV7(t *testing.T) {
 
 // Each partition is answered for itself: what is wrong with one does not keep
 // the others from being appended.
-func TestProduceIsPerPartition(t *testing.T) {
+func TestItem31_ProduceIsPerPartition(t *testing.T) {
 	n := start(t, setup{others: []int32{2}})
 	n.create(t, "here")
 	n.createTopic(t, controller.NewTopic{Name: "there", Partitions: -1, Replicas: -1, Assignment: []controller.Replicas{{Partition: 0, Brokers: []int32{2}}}})
@@ -230,7 +235,7 @@ func TestProduceIsPerPartition(t *testing.T) {
 	}
 }
 
-func TestProduceByUnknownID(t *testing.T) {
+func TestItem31_ProduceByUnknownID(t *testing.T) {
 	n := start(t, setup{})
 	got := produced(n.client(t), produceTo(13, 1, "", [16]byte{1, 2, 3}, 0, batch(t, "v")))
 	if got.ErrorCode != kerr.UnknownTopicID.Code {
@@ -239,7 +244,7 @@ func TestProduceByUnknownID(t *testing.T) {
 }
 
 // Item 10: acks=0 has no response, and an error closes the connection.
-func TestAcksZero(t *testing.T) {
+func TestItem10_AcksZero(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	c := n.client(t)

@@ -38,7 +38,7 @@ func named(resp *kmsg.MetadataResponse) string {
 }
 
 // Item 14: which topics an empty and a null list ask for.
-func TestMetadataOfAllOrNone(t *testing.T) {
+func TestItem14_MetadataOfAllOrNone(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "a", "b")
 	for version := range int16(14) {
@@ -148,7 +148,7 @@ func TestItem85_AutoCreationOfInvalidNames(t *testing.T) {
 	}
 }
 
-func TestAutoCreationSwitchedOff(t *testing.T) {
+func TestItem86_AutoCreationSwitchedOff(t *testing.T) {
 	n := start(t, setup{static: map[string]string{"auto.create.topics.enable": "false"}})
 	if got := named(ask[*kmsg.MetadataResponse](n.client(t), metadataFor(4, "t"))); got != "t:UNKNOWN_TOPIC_OR_PARTITION" {
 		t.Errorf("%q", got)
@@ -175,7 +175,7 @@ func createTopic(version int16, name string, partitions int32, replicas int16) *
 }
 
 // Item 87: what a created topic answers, and every refusal with its code.
-func TestCreateTopics(t *testing.T) {
+func TestItem87_CreateTopics(t *testing.T) {
 	n := start(t, setup{})
 	c := n.client(t)
 	for version := int16(2); version <= 7; version++ {
@@ -224,7 +224,7 @@ func TestCreateTopics(t *testing.T) {
 	}
 }
 
-func TestDeleteTopicsAndMorePartitions(t *testing.T) {
+func TestItem92_MorePartitionsAndDeletion(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "a", "b")
 	c := n.client(t)
@@ -255,7 +255,7 @@ func TestDeleteTopicsAndMorePartitions(t *testing.T) {
 }
 
 // Items 90 and 91: configs with their sources, and what changes them.
-func TestConfigs(t *testing.T) {
+func TestItem91_ConfigsAreAltered(t *testing.T) {
 	n := start(t, setup{static: map[string]string{"log.retention.hours": "24"}})
 	n.create(t, "t")
 	c := n.client(t)
@@ -312,7 +312,7 @@ func TestConfigs(t *testing.T) {
 	}
 }
 
-func TestDescribeConfigsOfBrokers(t *testing.T) {
+func TestItem90_ConfigsOfBrokers(t *testing.T) {
 	n := start(t, setup{})
 	for name, want := range map[string]int16{"1": 0, "": 0, "2": kerr.InvalidRequest.Code, "x": kerr.InvalidRequest.Code} {
 		req := kmsg.NewPtrDescribeConfigsRequest()
@@ -340,7 +340,7 @@ func TestDescribeCluster(t *testing.T) {
 }
 
 // Items 64 and 65.
-func TestListOffsetsAndEpochs(t *testing.T) {
+func TestItem64_ListOffsetsAndEpochs(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	n.append(t, "t", 0, "a", "b", "c") // stamped one millisecond apart
@@ -380,7 +380,7 @@ func TestListOffsetsAndEpochs(t *testing.T) {
 }
 
 // Item 96: sizes by data directory.
-func TestDescribeLogDirs(t *testing.T) {
+func TestItem96_DescribeLogDirs(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	n.append(t, "t", 0, "v")

@@ -68,7 +68,7 @@ func TestTableIsKafkas(t *testing.T) {
 
 // W7, W9 and item 6: what is not served closes the connection, and the log
 // says what was asked for.
-func TestUnservedRequestsClose(t *testing.T) {
+func TestItem3_UnservedRequestsClose(t *testing.T) {
 	n := start(t, setup{})
 	for _, test := range []struct {
 		name         string

@@ -62,7 +62,7 @@ func TestReadIsFencedAndBounded(t *testing.T) {
 
 // KIP-595: who has batches of epoch 2 up to offset 6, which another leader
 // wrote elsewhere, is told where this log parts from it.
-func TestReadTellsWhereLogsPart(t *testing.T) {
+func TestItem60_ReadTellsWhereLogsPart(t *testing.T) {
 	w := newWorld(vfs.NewMem())
 	p := w.lead(t, replica.Config{}, 1)
 	mustAppend(t, p, plain(t, 4))

@@ -21,7 +21,7 @@ func prefix(length int32, key int16) []byte {
 
 // Each row sends what is wrong, and nothing more: the server must not wait for
 // the bytes that a length promises.
-func TestBadFrames(t *testing.T) {
+func TestItem1_BadFrames(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		bytes  []byte
@@ -96,7 +96,7 @@ func TestW3FrameAtOneBytePerSecond(t *testing.T) {
 	})
 }
 
-func TestIdleConnectionIsClosed(t *testing.T) {
+func TestItem12_IdleConnectionIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		nc := r.dial()
@@ -129,7 +129,7 @@ func TestParkedIsNotIdle(t *testing.T) {
 }
 
 // The peer that reads nothing is closed when the write makes no progress.
-func TestStalledWriteIsClosed(t *testing.T) {
+func TestW29_StalledWriteIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		r.stage.prepare = func(_ *Request, p *parked) {

@@ -11,7 +11,7 @@ import (
 
 // Item 2: replies leave in the order of their requests, whatever the order in
 // which they become ready.
-func TestRepliesKeepTheirOrder(t *testing.T) {
+func TestItem2_RepliesKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		r.stage.prepare = park
@@ -33,7 +33,7 @@ func TestRepliesKeepTheirOrder(t *testing.T) {
 
 // Produce requests start while earlier ones wait; everything else starts when
 // all before it are answered, and holds up what follows.
-func TestOnlyProduceWaitsOverlap(t *testing.T) {
+func TestItem2_OnlyProduceWaitsOverlap(t *testing.T) {
 	const produce, fetch, metadata = wire.KeyProduce, wire.KeyFetch, 3
 	for _, test := range []struct {
 		keys    []int16
@@ -71,7 +71,7 @@ func TestOnlyProduceWaitsOverlap(t *testing.T) {
 }
 
 // The ring is full: the reader stops, and goes on as replies leave.
-func TestRingBoundsWhatWaits(t *testing.T) {
+func TestW29_RingBoundsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		r.stage.prepare = park
@@ -120,7 +120,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 // A client that leaves cancels what it waits for, at once.
-func TestLeavingCancelsWhatIsParked(t *testing.T) {
+func TestW30_LeavingCancelsWhatIsParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{})
 		r.stage.prepare = park

@@ -27,7 +27,7 @@ func TestFlexibleIsKmsgs(t *testing.T) {
 }
 
 // Every frame that franz-go's own formatter writes is taken apart again.
-func TestParseHeader(t *testing.T) {
+func TestItem5_ParseHeader(t *testing.T) {
 	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("me"))
 	for key := range int16(len(flexibleFrom)) {
 		req := kmsg.RequestForKey(key)
@@ -77,7 +77,7 @@ func TestParseHeaderOfFutureApiVersions(t *testing.T) {
 }
 
 // Item 4: the ApiVersions response always has header v0.
-func TestResponseHeader(t *testing.T) {
+func TestItem4_ResponseHeader(t *testing.T) {
 	for _, test := range []struct {
 		key, version int16
 		want         string
