@@ -203,7 +203,7 @@ func TestCleanRestart(t *testing.T) {
 	}
 }
 
-func TestTruncate(t *testing.T) {
+func TestItem66_TruncateCutsEpochsToo(t *testing.T) {
 	m := newDisk(t)
 	cfg := Config{SegmentBytes: 1000, IndexInterval: 200}
 	for offset := int64(0); offset <= 31; offset++ {
@@ -360,7 +360,7 @@ func TestOffsetForTime(t *testing.T) {
 	}
 }
 
-func TestEpochEnd(t *testing.T) {
+func TestItem65_EpochEnd(t *testing.T) {
 	l := mustOpen(t, newDisk(t), Config{}, OpenOptions{LogStart: 100})
 	if epoch, end := l.EpochEnd(0); epoch != -1 || end != -1 {
 		t.Errorf("an empty log: %d, %d", epoch, end)
