@@ -161,7 +161,7 @@ func (b *Broker) openQuorum(incarnation metadata.UUID) (err error) {
 		Broker: b.cfg.NodeID, FS: b.dir.FS(), Files: b.dir.Files(), Disk: replica.OnDisk(b.dir), Now: now,
 		ProducerExpiry: server.BrokerValue("producer.id.expiration.ms").Milliseconds(), Logger: b.cfg.Logger,
 	})
-	b.groups = coordinator.NewGroups(groupOptions(server.GroupConfig(), b.cfg.Logger))
+	b.groups = coordinator.NewGroups(b.groupOptions(server))
 	b.quotas = quota.New(quotaConfig(server.QuotaConfig()))
 	b.forward = &forwarder{
 		runner: b.runner, broker: b.cfg.NodeID, logger: b.cfg.Logger,

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -30,9 +29,17 @@ func (b *Broker) static() map[string]string {
 	return m
 }
 
-func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.GroupOptions {
+// groupOptions are the settings of the groups, with the topics of the images
+// that are published.
+func (b *Broker) groupOptions(layers kafkaconf.Layers) coordinator.GroupOptions {
+	c := layers.GroupConfig()
 	return coordinator.GroupOptions{
 		Group: group.Options{
+			Consumer: b.consumerOptions(layers.ConsumerGroupConfig()),
+			Topics: func() (group.Topics, uint64) {
+				image := b.images.Image()
+				return groupTopics{image}, image.Index()
+			},
 			InitialRebalanceDelay: c.InitialRebalanceDelay,
 			MinSessionTimeout:     c.MinSessionTimeout,
 			MaxSessionTimeout:     c.MaxSessionTimeout,
@@ -41,7 +48,23 @@ func groupOptions(c kafkaconf.Groups, logger *slog.Logger) coordinator.GroupOpti
 			MaxMetadata:           c.OffsetMetadataMax,
 		},
 		ExpiryInterval: c.OffsetsCheckInterval,
-		Logger:         logger,
+		Logger:         b.cfg.Logger,
+	}
+}
+
+func (b *Broker) consumerOptions(c kafkaconf.ConsumerGroups) group.ConsumerOptions {
+	static := b.static()
+	return group.ConsumerOptions{
+		TimingOf: func(id string) group.Timing {
+			image := b.images.Image()
+			layers := image.BrokerLayers(b.cfg.NodeID, static)
+			layers.Group = image.Config(metadata.Resource{Type: metadata.GroupResource, Name: id})
+			heartbeat, session := layers.GroupTiming()
+			return group.Timing{HeartbeatInterval: heartbeat, SessionTimeout: session}
+		},
+		MaxSize:   unbounded(c.MaxSize),
+		Assignors: c.Assignors,
+		Migration: group.Migration{Upgrade: c.Upgrade, Downgrade: c.Downgrade},
 	}
 }
 

@@ -13,6 +13,8 @@ var coordinatorKeys = []Key{
 		Doc: "Largest session timeout that a consumer group (KIP-848) may be given."},
 	{Name: "group.consumer.max.size", Type: Int, Default: "2147483647", Valid: atLeast(1),
 		Doc: "Most members of a consumer group (KIP-848)."},
+	{Name: "group.consumer.migration.policy", Type: String, Default: "bidirectional", Valid: oneOf{"bidirectional", "upgrade", "downgrade", "disabled"},
+		Doc: "Whether a group with members may change between the classic and the consumer protocol (KIP-848): both ways, to the consumer protocol, back, or not at all."},
 	{Name: "group.consumer.min.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1),
 		Doc: "Smallest heartbeat interval that a consumer group (KIP-848) may be given."},
 	{Name: "group.consumer.min.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1),
@@ -59,8 +61,8 @@ var coordinatorKeys = []Key{
 var groupKeys = []Key{
 	{Name: "consumer.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1),
 		Synonyms: []Synonym{as("group.consumer.heartbeat.interval.ms")},
-		Doc:      "Milliseconds between heartbeats that members of this consumer group are told."},
+		Doc:      "Milliseconds between heartbeats that members of this consumer group are told; between group.consumer.min.heartbeat.interval.ms and group.consumer.max.heartbeat.interval.ms."},
 	{Name: "consumer.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1),
 		Synonyms: []Synonym{as("group.consumer.session.timeout.ms")},
-		Doc:      "Milliseconds without a heartbeat after which a member of this consumer group is gone."},
+		Doc:      "Milliseconds without a heartbeat after which a member of this consumer group is gone; between group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms."},
 }

@@ -143,6 +143,42 @@ func (l Layers) GroupConfig() Groups {
 	}
 }
 
+// ConsumerGroups is what the broker configs of groups of the consumer protocol
+// (KIP-848) come to.
+type ConsumerGroups struct {
+	MaxSize   int
+	Assignors []string // the default one first
+	// Upgrade and Downgrade are group.consumer.migration.policy.
+	Upgrade   bool
+	Downgrade bool
+}
+
+// ConsumerGroupConfig resolves the broker configs of groups of the consumer
+// protocol.
+func (l Layers) ConsumerGroupConfig() ConsumerGroups {
+	policy := l.BrokerValue("group.consumer.migration.policy").Text
+	return ConsumerGroups{
+		MaxSize:   int(l.BrokerValue("group.consumer.max.size").Int),
+		Assignors: l.BrokerValue("group.consumer.assignors").List,
+		Upgrade:   policy == "bidirectional" || policy == "upgrade",
+		Downgrade: policy == "bidirectional" || policy == "downgrade",
+	}
+}
+
+// GroupTiming resolves the intervals of one group of the consumer protocol: its
+// own within the broker's bounds, else the broker's.
+func (l Layers) GroupTiming() (heartbeat, session time.Duration) {
+	bound := func(name string) time.Duration {
+		value := l.value(GroupScope, "consumer."+name).Milliseconds()
+		if _, own := l.Group["consumer."+name]; !own {
+			return value
+		}
+		least, most := l.BrokerValue("group.consumer.min."+name), l.BrokerValue("group.consumer.max."+name)
+		return max(least.Milliseconds(), min(most.Milliseconds(), value))
+	}
+	return bound("heartbeat.interval.ms"), bound("session.timeout.ms")
+}
+
 // Server is what the broker configs of connections and requests come to.
 type Server struct {
 	RequestMaxBytes       int

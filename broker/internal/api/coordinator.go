@@ -38,6 +38,12 @@ type Coordinator interface {
 	Heartbeat(ctx context.Context, req *kmsg.HeartbeatRequest, reply func(*kmsg.HeartbeatResponse))
 	LeaveGroup(ctx context.Context, req *kmsg.LeaveGroupRequest, reply func(*kmsg.LeaveGroupResponse))
 
+	// ConsumerGroupHeartbeat is the whole consumer protocol (KIP-848).
+	ConsumerGroupHeartbeat(ctx context.Context, clientID, clientHost string, req *kmsg.ConsumerGroupHeartbeatRequest, reply func(*kmsg.ConsumerGroupHeartbeatResponse))
+	// DescribeConsumerGroup answers one group: GROUP_ID_NOT_FOUND where it is
+	// unknown or speaks another protocol.
+	DescribeConsumerGroup(ctx context.Context, group string, reply func(kmsg.ConsumerGroupDescribeResponseGroup))
+
 	OffsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse))
 	// OffsetFetch answers one group. Topics nil means all that the group has
 	// committed. An unknown group has offset -1 and no error.

@@ -77,6 +77,8 @@ func Table() []API {
 		{Key: 49, Min: 0, Max: 1, Access: onCluster("AlterConfigs"), serve: blocking((*Broker).alterClientQuotas)},
 		{Key: 57, Min: 0, Max: 2, Access: onCluster("Alter"), serve: blocking((*Broker).updateFeatures)},
 		{Key: 60, Min: 0, Max: 2, Access: onCluster("Describe"), serve: now((*Broker).describeCluster)},
+		{Key: 68, Min: 0, Max: 1, Access: onGroup("Read"), serve: later((*Broker).consumerGroupHeartbeat)},
+		{Key: 69, Min: 0, Max: 1, Access: onGroup("Describe"), serve: later((*Broker).consumerGroupDescribe)},
 		{Key: 74, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).listConfigResources)},
 		{Key: 75, Min: 0, Max: 0, Access: onTopic("Describe"), serve: now((*Broker).describeTopicPartitions)},
 	}

@@ -21,9 +21,15 @@ type Feature struct {
 // behaviour the cluster has. Nothing here depends on its level.
 const MetadataVersion = "metadata.version"
 
+// GroupVersion is the feature that lets members use the consumer protocol of
+// groups (KIP-848).
+const GroupVersion = "group.version"
+
 // Features are the features that are known, by name.
 func Features() []Feature {
 	return []Feature{
+		// 1 is the consumer protocol of groups (KIP-848).
+		{Name: GroupVersion, Min: 0, Max: 1, Default: 1},
 		// 1 is a quorum whose members can change (KIP-853).
 		{Name: "kraft.version", Min: 0, Max: 1, Default: 1},
 		// 30 is 4.3, 7 is 3.3, below which there was no Raft in Kafka.

@@ -12,12 +12,18 @@ import (
 // Groups coordinates the consumer groups of all partitions of
 // __consumer_offsets that this node leads. Make one with NewGroups, and let
 // Run run.
-type Groups struct{ *Runtime[*group.State] }
+type Groups struct {
+	*Runtime[*group.State]
+	patterns patterns
+}
 
 // NewGroups returns Groups that lead nothing yet.
 func NewGroups(opts GroupOptions) *Groups {
 	opts.setDefaults()
-	return &Groups{newRuntime(groupKind(&opts), opts.Logger)}
+	return &Groups{
+		Runtime:  newRuntime(groupKind(&opts), opts.Logger),
+		patterns: patterns{topics: opts.Group.Topics},
+	}
 }
 
 // A GroupShard holds the groups of one partition.
@@ -34,7 +40,7 @@ func groupKind(opts *GroupOptions) kind[*group.State] {
 		name:   "consumer groups",
 		expiry: opts.ExpiryInterval,
 		create: func(id string) *group.State { return group.New(id, &opts.Group) },
-		gone:   func(s *group.State) bool { return s.Vacant() || s.Phase() == group.Dead },
+		gone:   (*group.State).Gone,
 		expire: (*group.State).ExpireOffsets,
 		read:   readGroupRecord,
 	}

@@ -147,8 +147,8 @@ func TestLoadJudgesRecords(t *testing.T) {
 		return batch
 	}
 	s := NewGroupShard(shardOptions())
-	if err := s.Load(build([]byte{0, 3, 0, 1, 'g'}, nil), time.Time{}); err != nil || s.skipped != 1 {
-		t.Errorf("a consumer group's record: %v, %d skipped", err, s.skipped)
+	if err := s.Load(build([]byte{0, 11, 0, 1, 'g'}, nil), time.Time{}); err != nil || s.skipped != 1 {
+		t.Errorf("a share group's record: %v, %d skipped", err, s.skipped)
 	}
 	err := s.Load(build([]byte{0, 1, 0, 9}, nil), time.Time{})
 	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("offset 42")) {

@@ -25,7 +25,7 @@ func (s *State) Commit(t *Turn, req *CommitRequest) {
 	for _, topic := range req.Topics {
 		rt := commitTopic(topic)
 		for _, p := range topic.Partitions {
-			rt.Partitions = append(rt.Partitions, commitPartition(p.Partition, s.commit(t, topic.Topic, p, expires)))
+			rt.Partitions = append(rt.Partitions, commitPartition(p.Partition, s.commit(t, req, topic.Topic, p, expires)))
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
@@ -37,6 +37,9 @@ func (s *State) Commit(t *Turn, req *CommitRequest) {
 // (generation -1, no member id). Between two generations nobody commits, since
 // the new owner may have read the offset already.
 func (s *State) mayCommit(req *CommitRequest) (*member, *kerr.Error) {
+	if s.consumer != nil {
+		return nil, s.consumerMayCommit(req)
+	}
 	if req.Generation < 0 && req.MemberID == "" && deref(req.InstanceID) == "" {
 		if s.phase != Empty {
 			return nil, kerr.UnknownMemberID
@@ -71,10 +74,13 @@ func commitSize(req *CommitRequest) int {
 	return n
 }
 
-func (s *State) commit(t *Turn, topic string, p kmsg.OffsetCommitRequestTopicPartition, expires time.Time) *kerr.Error {
+func (s *State) commit(t *Turn, req *CommitRequest, topic string, p kmsg.OffsetCommitRequestTopicPartition, expires time.Time) *kerr.Error {
 	metadata := deref(p.Metadata)
 	if len(metadata) > s.opts.MaxMetadata {
 		return kerr.OffsetMetadataTooLarge
+	}
+	if s.commitsLate(req, topic, p.Partition) {
+		return kerr.StaleMemberEpoch
 	}
 	s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: p.Partition, Offset: &Offset{
 		At: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: metadata, Committed: stamp(t.Now), Expires: expires,

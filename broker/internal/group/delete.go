@@ -11,7 +11,7 @@ func (s *State) Delete(t *Turn) {
 	case s.Vacant():
 		t.Reply(kerr.GroupIDNotFound.Code)
 		return
-	case s.phase != Empty:
+	case s.Phase() != Empty:
 		t.Reply(kerr.NonEmptyGroup.Code)
 		return
 	}
@@ -30,7 +30,7 @@ func (s *State) Forget(t *Turn, req *ForgetRequest) {
 	case s.Vacant():
 		t.Reply(RefuseForget(kerr.GroupIDNotFound))
 		return
-	case s.phase != Empty && !known:
+	case s.Phase() != Empty && !known:
 		t.Reply(RefuseForget(kerr.NonEmptyGroup))
 		return
 	}

@@ -9,8 +9,10 @@ func (s *State) Describe(t *Turn) {
 	d := kmsg.NewDescribeGroupsResponseGroup()
 	d.Group = s.id
 	d.State = s.phase.String()
-	if s.Vacant() {
-		d.State = Dead.String()
+	if s.Vacant() || s.consumer != nil {
+		d.State = Dead.String() // consumer groups have a description of their own
+		t.Settle(d)
+		return
 	}
 	d.ProtocolType = s.protocolType
 	if s.phase == Stable {
@@ -34,7 +36,10 @@ func (s *State) List() Listing {
 	l := kmsg.NewListGroupsResponseGroup()
 	l.Group = s.id
 	l.ProtocolType = s.protocolType
-	l.GroupState = s.phase.String()
+	l.GroupState = s.Phase().String()
 	l.GroupType = "classic"
+	if s.consumer != nil {
+		l.ProtocolType, l.GroupType = consumerProtocol, consumerKind
+	}
 	return l
 }

@@ -17,7 +17,7 @@ func (s *State) ExpireOffsets(t *Turn) {
 			s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: partition})
 		}
 	})
-	if s.phase == Empty && s.offsets.count() == 0 && len(s.pending) == 0 {
+	if s.Phase() == Empty && s.offsets.count() == 0 && len(s.pending) == 0 {
 		s.bury(t)
 	}
 }
@@ -27,6 +27,9 @@ func (s *State) retention(now time.Time) func(topic string, offset Offset) bool 
 	old := func(since time.Time) bool { return now.Sub(since) >= s.opts.OffsetRetention }
 	rule := func(string, Offset) bool { return false }
 	switch {
+	case s.consumer != nil:
+		topics, _ := s.subscribed()
+		rule = func(topic string, o Offset) bool { return !topics[topic] && old(o.Committed) }
 	case s.phase == Empty && s.protocolType != "":
 		rule = func(_ string, o Offset) bool { return old(latest(s.since, o.Committed)) }
 	case s.phase == Empty:
@@ -38,7 +41,7 @@ func (s *State) retention(now time.Time) func(topic string, offset Offset) bool 
 	}
 	return func(topic string, o Offset) bool {
 		if !o.Expires.IsZero() {
-			return s.phase == Empty && due(o.Expires, now)
+			return s.Phase() == Empty && due(o.Expires, now)
 		}
 		return rule(topic, o)
 	}
@@ -53,6 +56,9 @@ func latest(a, b time.Time) time.Time {
 
 // bury ends the group. Where the log has heard of it, it hears of its end.
 func (s *State) bury(t *Turn) {
+	if s.consumer != nil {
+		s.buryConsumer(t)
+	}
 	if s.recorded {
 		s.record(t, &MetadataRecord{Group: s.id})
 	}
@@ -65,6 +71,9 @@ const consumerProtocol = "consumer"
 // subscribed returns the topics of all members. It reports false where that
 // cannot be known: another protocol type, or metadata that does not parse.
 func (s *State) subscribed() (map[string]bool, bool) {
+	if s.consumer != nil {
+		return s.consumer.reads(), true
+	}
 	if s.protocolType != consumerProtocol {
 		return nil, false
 	}

@@ -6,6 +6,10 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // Topics nil all that are committed. What was never committed has offset -1
 // and no error, also in a group that nobody knows.
 func (s *State) Fetch(t *Turn, req *FetchRequest) {
+	if err := s.checkFetch(req); err != nil {
+		t.Reply(RefuseFetch(s.id, err))
+		return
+	}
 	resp := kmsg.NewOffsetFetchResponseGroup()
 	resp.Group = s.id
 	if req.Topics == nil {

@@ -8,6 +8,9 @@ func (s *State) Heartbeat(t *Turn, req *BeatRequest) {
 }
 
 func (s *State) heartbeat(t *Turn, req *BeatRequest) *kerr.Error {
+	if s.consumer != nil {
+		return s.heartbeatMigrating(t, req)
+	}
 	m, err := s.identify(req.MemberID, req.InstanceID)
 	switch {
 	case err != nil:

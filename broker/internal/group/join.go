@@ -23,6 +23,10 @@ const (
 // Join is a JoinGroup. Its reply comes when the rebalance completes.
 func (s *State) Join(t *Turn, client Client, req *JoinRequest) {
 	protocols := offered(req)
+	if s.consumer != nil && len(s.consumer.members) > 0 {
+		s.joinMigrating(t, client, req, protocols)
+		return
+	}
 	if err := s.admit(req, protocols); err != nil {
 		t.Reply(RefuseJoin(req, err))
 		if m := s.members.byID[req.MemberID]; m != nil && err == kerr.GroupMaxSizeReached {
@@ -31,6 +35,7 @@ func (s *State) Join(t *Turn, client Client, req *JoinRequest) {
 		}
 		return
 	}
+	s.becomeClassic(t)
 	instance := deref(req.InstanceID)
 	switch {
 	case req.MemberID == "" && instance != "":
@@ -46,16 +51,23 @@ func (s *State) Join(t *Turn, client Client, req *JoinRequest) {
 
 // admit checks what needs no member.
 func (s *State) admit(req *JoinRequest, protocols []protocol) *kerr.Error {
-	session := millis(req.SessionTimeoutMillis)
 	switch {
 	case s.id == "":
 		return kerr.InvalidGroupID
-	case session < s.opts.MinSessionTimeout || session > s.opts.MaxSessionTimeout:
+	case s.checkTimeout(req) != nil:
 		return kerr.InvalidSessionTimeout
 	case s.full(req):
 		return kerr.GroupMaxSizeReached
 	case !s.speaks(req.ProtocolType, protocols):
 		return kerr.InconsistentGroupProtocol
+	}
+	return nil
+}
+
+func (s *State) checkTimeout(req *JoinRequest) *kerr.Error {
+	session := millis(req.SessionTimeoutMillis)
+	if session < s.opts.MinSessionTimeout || session > s.opts.MaxSessionTimeout {
+		return kerr.InvalidSessionTimeout
 	}
 	return nil
 }

@@ -15,6 +15,10 @@ func (s *State) Leave(t *Turn, req *LeaveRequest) {
 	resp := kmsg.NewPtrLeaveGroupResponse()
 	left := 0
 	for _, who := range req.Members {
+		if s.consumer != nil {
+			resp.Members = append(resp.Members, goodbye(who, s.leaveMigrating(t, who)))
+			continue
+		}
 		m, err := s.leaver(who)
 		switch {
 		case err == nil:
@@ -24,12 +28,18 @@ func (s *State) Leave(t *Turn, req *LeaveRequest) {
 			delete(s.pending, who.MemberID)
 			err = nil
 		}
-		r := kmsg.NewLeaveGroupResponseMember()
-		r.MemberID, r.InstanceID, r.ErrorCode = who.MemberID, who.InstanceID, code(err)
-		resp.Members = append(resp.Members, r)
+		resp.Members = append(resp.Members, goodbye(who, err))
 	}
-	s.removed(t, left)
+	if s.consumer == nil {
+		s.removed(t, left)
+	}
 	t.Reply(resp)
+}
+
+func goodbye(who kmsg.LeaveGroupRequestMember, err *kerr.Error) kmsg.LeaveGroupResponseMember {
+	r := kmsg.NewLeaveGroupResponseMember()
+	r.MemberID, r.InstanceID, r.ErrorCode = who.MemberID, who.InstanceID, code(err)
+	return r
 }
 
 func (s *State) leaver(who kmsg.LeaveGroupRequestMember) (*member, *kerr.Error) {

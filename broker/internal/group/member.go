@@ -13,6 +13,10 @@ type protocol struct {
 	metadata []byte
 }
 
+func (p protocol) equal(other protocol) bool {
+	return p.name == other.name && bytes.Equal(p.metadata, other.metadata)
+}
+
 // A member takes part in the group under an id that the coordinator gave it.
 type member struct {
 	id       string
@@ -59,9 +63,7 @@ func (m *member) metadata(name string) ([]byte, bool) {
 
 // offers reports whether the member has said exactly this before.
 func (m *member) offers(protocols []protocol) bool {
-	return slices.EqualFunc(m.protocols, protocols, func(a, b protocol) bool {
-		return a.name == b.name && bytes.Equal(a.metadata, b.metadata)
-	})
+	return slices.EqualFunc(m.protocols, protocols, protocol.equal)
 }
 
 // roster holds the members. Their order is that of arrival, so that equal

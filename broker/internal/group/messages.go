@@ -23,6 +23,11 @@ type (
 	ForgetResponse = kmsg.OffsetDeleteResponse
 	Description    = kmsg.DescribeGroupsResponseGroup
 	Listing        = kmsg.ListGroupsResponseGroup
+
+	ConsumerBeatRequest  = kmsg.ConsumerGroupHeartbeatRequest
+	ConsumerBeatResponse = kmsg.ConsumerGroupHeartbeatResponse
+	ConsumerDescription  = kmsg.ConsumerGroupDescribeResponseGroup
+	OwnedTopic           = kmsg.ConsumerGroupHeartbeatRequestTopic
 )
 
 // Client is who sent a JoinGroup, as DescribeGroups shows it.
@@ -100,6 +105,23 @@ func RefuseDescribe(group string, err *kerr.Error) Description {
 	d := kmsg.NewDescribeGroupsResponseGroup()
 	d.Group = group
 	d.ErrorCode = err.Code
+	return d
+}
+
+// RefuseConsumerBeat answers a ConsumerGroupHeartbeat with an error, and where
+// there is something to say, says it.
+func RefuseConsumerBeat(err *kerr.Error, message string) *ConsumerBeatResponse {
+	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
+	resp.ErrorCode, resp.ErrorMessage = err.Code, optional(message)
+	return resp
+}
+
+// RefuseConsumerDescribe answers a ConsumerGroupDescribe of one group with an
+// error.
+func RefuseConsumerDescribe(group string, err *kerr.Error, message string) ConsumerDescription {
+	d := kmsg.NewConsumerGroupDescribeResponseGroup()
+	d.Group = group
+	d.ErrorCode, d.ErrorMessage = err.Code, optional(message)
 	return d
 }
 

@@ -15,6 +15,12 @@ const (
 	Stable
 	// Dead: deleted. The caller forgets the State.
 	Dead
+	// Assigning: of the consumer protocol, and its members have changed since
+	// the last target assignment.
+	Assigning
+	// Reconciling: of the consumer protocol, and a member has not reached its
+	// target.
+	Reconciling
 )
 
 func (p Phase) String() string {
@@ -29,6 +35,10 @@ func (p Phase) String() string {
 		return "Stable"
 	case Dead:
 		return "Dead"
+	case Assigning:
+		return "Assigning"
+	case Reconciling:
+		return "Reconciling"
 	}
 	return "Unknown"
 }

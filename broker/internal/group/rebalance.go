@@ -146,6 +146,6 @@ func (s *State) removed(t *Turn, members int) {
 		}
 	case PreparingRebalance:
 		s.rebalance(t)
-	case Empty, Dead:
+	case Empty, Dead, Assigning, Reconciling:
 	}
 }

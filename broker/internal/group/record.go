@@ -10,7 +10,7 @@ import (
 )
 
 // ErrUnknownRecord is returned by Decode for keys of other kinds of groups
-// (KIP-848 and later) and of versions that are newer than this code.
+// (share and streams groups) and of versions that are newer than this code.
 var ErrUnknownRecord = errors.New("unknown kind of record")
 
 // The versions that are written. Kafka reads all of them since 2.3 and 2.1.
@@ -161,6 +161,8 @@ func Decode(key, value []byte) (Record, error) {
 		return decodeOffset(key, value)
 	case metadataKeyVersion:
 		return decodeMetadata(key, value)
+	case epochKeyVersion, legacyKeyVersion, memberKeyVersion, targetEpochKeyVersion, targetKeyVersion, currentKeyVersion, patternKeyVersion:
+		return decodeConsumer(version, key, value)
 	default:
 		return nil, fmt.Errorf("key version %d: %w", version, ErrUnknownRecord)
 	}

@@ -38,10 +38,15 @@ func TestRecordsComeBack(t *testing.T) {
 // Records of other kinds of groups are told apart from broken ones: a loader
 // passes over the first and reports the second.
 func TestDecodeUnknown(t *testing.T) {
-	for _, key := range [][]byte{nil, {0}, {0, 3}, {0, 9, 1, 2}, {0xff, 0xff}} {
+	for _, key := range [][]byte{nil, {0}, {0, 11}, {0, 9, 1, 2}, {0xff, 0xff}} {
 		if _, err := Decode(key, nil); !errors.Is(err, ErrUnknownRecord) {
 			t.Errorf("key %x: %v, want ErrUnknownRecord", key, err)
 		}
+	}
+	// A value of a version of the future is no fault of the log either.
+	epoch, _ := (&EpochRecord{Group: "g"}).Encode()
+	if _, err := Decode(epoch, []byte{0, 1, 0, 0, 0, 7, 0}); !errors.Is(err, ErrUnknownRecord) {
+		t.Errorf("value of version 1: %v, want ErrUnknownRecord", err)
 	}
 	if _, err := Decode([]byte{0, 1, 0, 9}, nil); err == nil || errors.Is(err, ErrUnknownRecord) {
 		t.Errorf("a key that is cut off: %v, want an error of its own", err)

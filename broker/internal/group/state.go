@@ -20,6 +20,11 @@ type Options struct {
 	OffsetRetention time.Duration
 	// MaxMetadata bounds the metadata string of a commit, in bytes.
 	MaxMetadata int
+	// Consumer are the settings of groups of the consumer protocol.
+	Consumer ConsumerOptions
+	// Topics gives the topics as they are when it is called, and a number that
+	// differs whenever they may have changed. Nil means that there are none.
+	Topics func() (Topics, uint64)
 	// NewMemberID makes a member id that never was and never will be. The
 	// prefix is the client id or the instance id.
 	NewMemberID func(prefix string) string
@@ -56,6 +61,10 @@ type State struct {
 
 	offsets offsets
 
+	// consumer is set while the group is one of the consumer protocol
+	// (KIP-848). What is above, but for the offsets, is then empty.
+	consumer *consumerGroup
+
 	// wake is a lower bound of all deadlines above and of all sessions.
 	wake time.Time
 }
@@ -69,13 +78,23 @@ func New(id string, opts *Options) *State {
 func (s *State) ID() string { return s.id }
 
 // Phase is where the group stands.
-func (s *State) Phase() Phase { return s.phase }
+func (s *State) Phase() Phase {
+	if s.consumer != nil {
+		return s.consumer.phase()
+	}
+	return s.phase
+}
+
+// Gone reports whether the group need not be kept.
+func (s *State) Gone() bool {
+	return s.Vacant() || s.consumer == nil && s.phase == Dead
+}
 
 // Vacant reports whether nothing is known of the group. Events at a vacant
 // State are answered as Kafka answers for a group that does not exist; one that
 // is vacant afterwards need not be kept.
 func (s *State) Vacant() bool {
-	return s.phase == Empty && !s.recorded && s.generation == 0 &&
+	return s.consumer == nil && s.phase == Empty && !s.recorded && s.generation == 0 &&
 		len(s.pending) == 0 && s.members.size() == 0 && s.offsets.count() == 0
 }
 
@@ -105,7 +124,12 @@ func (s *State) Apply(rec Record, now time.Time) {
 	case *OffsetRecord:
 		s.offsets.apply(rec)
 	case *MetadataRecord:
-		s.applyMetadata(rec.Metadata, now)
+		if s.consumer == nil || rec.Metadata != nil {
+			s.consumer = nil
+			s.applyMetadata(rec.Metadata, now)
+		}
+	case consumerRecord:
+		s.applyConsumer(rec, now)
 	}
 }
 

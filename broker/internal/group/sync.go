@@ -10,6 +10,10 @@ import (
 // Sync is a SyncGroup: the leader brings the assignment of the generation, the
 // others ask for theirs, and wait until the leader has come.
 func (s *State) Sync(t *Turn, req *SyncRequest) {
+	if s.consumer != nil {
+		s.syncMigrating(t, req)
+		return
+	}
 	m, err := s.identify(req.MemberID, req.InstanceID)
 	if err == nil {
 		err = s.checkSync(req)

@@ -4,6 +4,9 @@ import "time"
 
 // Tick does what has fallen due. It may be called at any time.
 func (s *State) Tick(t *Turn) {
+	if s.consumer != nil {
+		s.tickConsumer(t)
+	}
 	s.expirePending(t)
 	s.expireSessions(t)
 	if due(s.syncBy, t.Now) {
@@ -55,6 +58,9 @@ func (s *State) rearm() {
 	}
 	for _, until := range s.pending {
 		s.arm(until)
+	}
+	if s.consumer != nil {
+		s.rearmConsumer()
 	}
 	for _, m := range s.members.order {
 		if m.fresh || (m.join == 0 && m.sync == 0) {

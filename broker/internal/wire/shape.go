@@ -48,6 +48,8 @@ var shapes = map[int16]string{
 	49: "[ [ s s ~ ] [ s 8 1 ~ ] ~ ] 1 ~",                                          // AlterClientQuotas
 	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
 	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
+	68: "s s 4 s s 4 [ s ] s:1+ s [ u [ 4 ] ~ ] ~",                                 // ConsumerGroupHeartbeat
+	69: "[ s ] 1 ~",                                                                // ConsumerGroupDescribe
 	74: "[:1+ 1 ] ~",                                                               // ListConfigResources
 	75: "[ s ~ ] 4 ? s 4 ~ ] ~",                                                    // DescribeTopicPartitions
 }
