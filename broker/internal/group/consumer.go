@@ -179,7 +179,7 @@ func (s *State) applyMember(c *consumerGroup, rec *MemberRecord, now time.Time) 
 		return
 	}
 	m := s.member(c, rec.Member, now)
-	m.info = *rec.Info
+	m.info, m.recorded = *rec.Info, true
 	s.touchConsumer(m, now)
 	if m.info.Instance != "" {
 		c.instances[m.info.Instance] = m.id

@@ -200,7 +200,7 @@ func (s *State) listen(t *Turn, m *consumerMember, client Client, req *ConsumerB
 // matches. It reports whether the subscription has changed.
 func (s *State) introduce(t *Turn, m *consumerMember, info MemberInfo, match *Match) bool {
 	before := m.info
-	if !info.equal(&before) || m.current.Epoch == joinEpoch {
+	if !m.recorded || !info.equal(&before) {
 		s.record(t, &MemberRecord{Group: s.id, Member: m.id, Info: &info})
 	}
 	if match != nil && info.Pattern != "" {

@@ -116,6 +116,8 @@ type consumerMember struct {
 	info    MemberInfo
 	current Current
 	target  assignor.Assignment
+	// recorded says that the log has heard of the member.
+	recorded bool
 
 	// deadline ends the session.
 	deadline time.Time

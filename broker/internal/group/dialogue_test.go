@@ -27,10 +27,13 @@ type dialogue struct {
 	waiting map[Ticket]string // what waits -> "m1 join"
 	next    Ticket
 	minted  int
+
+	topics *fakeTopics      // of the consumer protocol, see consumer_dialogue_test.go
+	epochs map[string]int32 // name -> member epoch
 }
 
 func newDialogue() *dialogue {
-	d := &dialogue{now: time.UnixMilli(1_700_000_000_000), ids: map[string]string{}, waiting: map[Ticket]string{}}
+	d := &dialogue{now: time.UnixMilli(1_700_000_000_000), ids: map[string]string{}, waiting: map[Ticket]string{}, epochs: map[string]int32{}}
 	d.opts = Options{
 		MinSessionTimeout: time.Second, MaxSessionTimeout: time.Hour,
 		OffsetRetention: 7 * 24 * time.Hour, MaxMetadata: 16,
@@ -55,7 +58,13 @@ func (d *dialogue) play(t *testing.T, c *datadriven.TestData) string {
 	switch c.Cmd {
 	case "options":
 		d.options(t, a)
+		d.consumerOptions(a)
 		return ""
+	case "topics":
+		d.setTopics(a)
+		return ""
+	case "describe-consumer":
+		return d.describeConsumer()
 	case "describe":
 		return d.describe(a)
 	case "crash":
@@ -65,6 +74,8 @@ func (d *dialogue) play(t *testing.T, c *datadriven.TestData) string {
 	}
 	turn := d.turn(strings.TrimSpace(a.who + " " + c.Cmd))
 	switch c.Cmd {
+	case "beat":
+		d.beat(t, turn, a)
 	case "join":
 		d.state.Join(turn, Client{ID: a.get("client", "c"), Host: "/10.0.0.1"}, d.joinRequest(a))
 	case "sync":
@@ -205,7 +216,13 @@ func (d *dialogue) joinRequest(a args) *JoinRequest {
 		metadata := []byte(a.get("metadata", a.who))
 		if topics := a.list("topics", ""); len(topics) > 0 {
 			m := kmsg.NewConsumerMemberMetadata()
+			m.Version = 1
 			m.Topics = topics
+			for _, tp := range a.some("owned") {
+				at := strings.LastIndex(tp, "-")
+				p, _ := strconv.Atoi(tp[at+1:])
+				m.OwnedPartitions = append(m.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: tp[:at], Partitions: []int32{int32(p)}})
+			}
 			metadata = m.AppendTo(nil)
 		}
 		req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: name, Metadata: metadata})
@@ -222,7 +239,11 @@ func (d *dialogue) syncRequest(a args) *SyncRequest {
 	}
 	for _, each := range a.list("assign", "") {
 		name, what, _ := strings.Cut(each, ":")
-		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: d.ids[name], MemberAssignment: []byte(what)})
+		assignment := []byte(what)
+		if a.has("consumer") {
+			assignment = consumerAssignment(what)
+		}
+		req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: d.ids[name], MemberAssignment: assignment})
 	}
 	return req
 }
@@ -264,7 +285,7 @@ func (d *dialogue) commitRequest(a args) *CommitRequest {
 }
 
 func fetchRequest(a args) *FetchRequest {
-	req := &FetchRequest{Group: "g"}
+	req := &FetchRequest{Group: "g", MemberID: a.optional("member"), MemberEpoch: int32(a.number("epoch", -1))}
 	for _, tp := range a.partitions() {
 		req.Topics = append(req.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: tp.topic, Partitions: []int32{tp.partition}})
 	}
@@ -301,7 +322,9 @@ func (d *dialogue) show(what string, r Reply) string {
 		if b.ErrorCode != 0 {
 			return errorName(b.ErrorCode) + late
 		}
-		return fmt.Sprintf("assigned %q by %s%s", b.MemberAssignment, deref(b.Protocol), late)
+		return fmt.Sprintf("assigned %s by %s%s", showClassic(b.MemberAssignment), deref(b.Protocol), late)
+	case *ConsumerBeatResponse:
+		return d.showBeat(what, b) + late
 	case *BeatResponse:
 		return errorName(b.ErrorCode) + late
 	case *LeaveResponse:
@@ -386,9 +409,11 @@ func (d *dialogue) showRecord(rec Record) string {
 		}
 		out := fmt.Sprintf("generation %d", rec.Metadata.Generation)
 		for _, m := range rec.Metadata.Members {
-			out += fmt.Sprintf(" %s=%q", d.name(m.ID), m.Assignment)
+			out += fmt.Sprintf(" %s=%s", d.name(m.ID), showClassic(m.Assignment))
 		}
 		return out
+	case consumerRecord:
+		return d.showConsumerRecord(rec)
 	}
 	return "?"
 }

@@ -140,7 +140,7 @@ func assignmentOf(assignment []byte, topics Topics) assignor.Assignment {
 	}
 	for _, t := range assigned.Topics {
 		if topic, ok := topics.Topic(t.Topic); ok && len(t.Partitions) > 0 {
-			a[topic.ID] = sortedInts(t.Partitions)
+			a[topic.ID] = sortedInts(append(a[topic.ID], t.Partitions...))
 		}
 	}
 	return a
