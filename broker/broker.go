@@ -68,7 +68,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("broker configuration: %w", err)
 	}
-	b := &Broker{cfg: cfg.withDefaults(), network: &memnet.Network{}, images: &metadata.Publisher{}, failed: make(chan error, 8)}
+	b := &Broker{cfg: cfg.withDefaults(), network: &memnet.Network{}, images: &metadata.Publisher{}, metrics: newMetrics(), failed: make(chan error, 8)}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	if err := b.start(ctx, running); err != nil {
@@ -108,7 +108,7 @@ func (b *Broker) openDir() (err error) {
 	if root == "" {
 		fs, root = vfs.NewMem(), "/data"
 	}
-	b.dir, err = datadir.Open(fs, root, datadir.Options{NodeID: b.cfg.NodeID, Logger: b.cfg.Logger})
+	b.dir, err = datadir.Open(fs, root, datadir.Options{NodeID: b.cfg.NodeID, Flushed: b.metrics.flushed, Logger: b.cfg.Logger})
 	if err != nil {
 		return dataDirError{err}
 	}
@@ -208,7 +208,6 @@ func (b *Broker) join(ctx context.Context, incarnation metadata.UUID, listeners 
 
 // serve accepts clients and makes the broker's metrics known.
 func (b *Broker) serve(running context.Context, listeners []server.Listener) {
-	b.metrics = newMetrics()
 	b.api = api.New(api.Deps{
 		NodeID: b.cfg.NodeID, Static: b.static(), Images: b.images, Replicas: b.replicas, Controller: b.forward,
 		Coordinator: b.groups, Quotas: b.quotas, DataDirs: []string{b.dir.Root()}, Logger: b.cfg.Logger, Metrics: b.metrics.server(),
@@ -216,7 +215,7 @@ func (b *Broker) serve(running context.Context, listeners []server.Listener) {
 	srv := server.New(b.serverConfig(), b.api)
 	b.run("server", func() error { return ignore(running, srv.Serve(running, listeners...)) })
 	if b.cfg.Metrics != nil {
-		for _, c := range append(b.metrics.collectors(), collector{b.replicas, b.groups}) {
+		for _, c := range b.collectors() {
 			if err := b.cfg.Metrics.Register(c); err != nil {
 				b.cfg.Logger.Warn("metrics are incomplete", "err", err)
 			}
@@ -282,11 +281,16 @@ func (b *Broker) close() error {
 	return errors.Join(err, b.dir.Close(err == nil))
 }
 
+// collectors are everything that the broker reports.
+func (b *Broker) collectors() []prometheus.Collector {
+	return append(b.metrics.collectors(), collector{b.replicas}, groupCollector{b.replicas, b.groups})
+}
+
 func (b *Broker) unregister() {
 	if b.cfg.Metrics == nil {
 		return
 	}
-	for _, c := range append(b.metrics.collectors(), collector{b.replicas, b.groups}) {
+	for _, c := range b.collectors() {
 		b.cfg.Metrics.Unregister(c)
 	}
 }
@@ -319,4 +323,7 @@ func (b *Broker) abandon() error {
 	return err
 }
 
-var _ prometheus.Collector = collector{}
+var (
+	_ prometheus.Collector = collector{}
+	_ prometheus.Collector = groupCollector{}
+)

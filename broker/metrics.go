@@ -12,8 +12,9 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/server"
 )
 
-// metrics are what the broker counts while it serves. Sizes of logs and lags
-// of groups are taken when they are asked for, by a collector.
+// metrics are what the broker counts while it serves. What partitions hold and
+// how far groups are behind is taken when it is asked for, by collector and
+// groupCollector.
 type metrics struct {
 	requests    *prometheus.HistogramVec
 	failures    *prometheus.CounterVec
@@ -21,6 +22,7 @@ type metrics struct {
 	bytesOut    *prometheus.CounterVec
 	connections *prometheus.GaugeVec
 	refused     *prometheus.CounterVec
+	flushes     prometheus.Histogram
 
 	// byKey holds the series of each API, so that a request looks nothing up
 	// by its name.
@@ -53,6 +55,10 @@ func newMetrics() *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "millrace_connections_refused_total", Help: "Connections that the broker ended, by reason.",
 		}, []string{"reason"}),
+		flushes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "millrace_flush_seconds", Help: "Duration of syncs of the data directory, which acks wait for, in seconds.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 4, 10),
+		}),
 	}
 	for _, a := range api.Table() {
 		name := a.Name()
@@ -62,8 +68,11 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.failures, m.bytesIn, m.bytesOut, m.connections, m.refused}
+	return []prometheus.Collector{m.requests, m.failures, m.bytesIn, m.bytesOut, m.connections, m.refused, m.flushes}
 }
+
+// flushed counts a sync.
+func (m *metrics) flushed(took time.Duration) { m.flushes.Observe(took.Seconds()) }
 
 // server gives the connections what they report to.
 func (m *metrics) server() server.Metrics {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -49,6 +50,11 @@ func Topic(name string, partitions int32) Option {
 // Property sets a broker config by Kafka's name.
 func Property(key, value string) Option {
 	return func(o *options) { o.config.Properties[key] = value }
+}
+
+// Metrics is where the broker registers its metrics; nowhere without it.
+func Metrics(registerer prometheus.Registerer) Option {
+	return func(o *options) { o.config.Metrics = registerer }
 }
 
 // Address makes the broker listen there instead of on a free port.

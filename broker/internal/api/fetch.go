@@ -277,6 +277,7 @@ func (f *fetchReply) encode(out *server.Out, resp wire.FetchResponse, image *met
 	file, position, size := p.result.Range.Section()
 	out.Buf = resp.Partition(out.Buf, &head, size)
 	if size > 0 {
+		p.partition.Sent(size)
 		f.ranges = append(f.ranges, p.result.Range)
 		p.result.Range = commitlog.Range{}
 		if err := out.File(file, position, size); err != nil {

@@ -115,3 +115,26 @@ func timeInBatch(f vfs.File, position int64, size int, ts, start int64) (Stamp, 
 	}
 	return Stamp{}, false, nil
 }
+
+// TimeOf returns a timestamp of the batch that holds an offset, or of the one
+// behind it if compaction has removed that: its largest for the last record of
+// a batch, its first for the others. Only the header is read.
+func (l *Log) TimeOf(offset int64) (int64, error) {
+	r, err := l.Read(offset, l.end.Load(), 0, true)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Release()
+	file, position, size := r.Section()
+	if size < record.HeaderSize {
+		return 0, fmt.Errorf("%w: %d", ErrOffsetOutOfRange, offset)
+	}
+	header := make(record.Batch, record.HeaderSize)
+	if n, err := file.ReadAt(header, position); n < len(header) {
+		return 0, fmt.Errorf("%s: position %d: read %d of %d bytes: %w", file.Name(), position, n, len(header), err)
+	}
+	if offset == header.LastOffset() {
+		return header.MaxTimestamp(), nil
+	}
+	return header.BaseTimestamp(), nil
+}

@@ -84,6 +84,27 @@ func (g *Groups) ListGroups() (list []group.Listing, errorCode int16) {
 	return list, errorCode
 }
 
+// A Size is how many members a group has, for the metrics.
+type Size struct {
+	Group, State string
+	Members      int
+}
+
+// Sizes returns the groups here with their members.
+func (g *Groups) Sizes() []Size {
+	var list []Size
+	for _, s := range g.all() {
+		s.mu.Lock()
+		if s.shard != nil {
+			for state := range s.shard.All() {
+				list = append(list, Size{state.ID(), state.Phase().String(), state.Members()})
+			}
+		}
+		s.mu.Unlock()
+	}
+	return list
+}
+
 // A Position is a group's committed offset, for the metrics of its lag.
 type Position struct {
 	Group     string

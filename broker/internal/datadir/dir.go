@@ -41,6 +41,9 @@ type Options struct {
 	// Offline is called once when a flush has failed, after the partitions
 	// were told.
 	Offline func(error)
+	// Flushed is told how long each sync took, also of those that failed; nil
+	// when nobody wants to know. It must not block.
+	Flushed func(time.Duration)
 	// Logger is told what an operator should know; nothing without it.
 	Logger *slog.Logger
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/internal/mutant"
@@ -107,7 +108,7 @@ func (f *Flusher) work() {
 		if !ok {
 			break
 		}
-		flush.End(flush.Sync())
+		flush.End(f.timed(flush.Sync))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,6 +117,17 @@ func (f *Flusher) work() {
 		f.idle.Broadcast()
 	}
 	f.staff(1) // What came between the last Begin and here.
+}
+
+// timed tells how long a sync has taken.
+func (f *Flusher) timed(sync func() error) error {
+	if f.dir.options.Flushed == nil {
+		return sync()
+	}
+	began := time.Now()
+	err := sync()
+	f.dir.options.Flushed(time.Since(began))
+	return err
 }
 
 // Group is a flush under way: of one partition, or of all in a cycle.

@@ -90,6 +90,9 @@ func (s *State) Gone() bool {
 	return s.Vacant() || s.consumer == nil && s.phase == Dead
 }
 
+// Members is how many members the group has.
+func (s *State) Members() int { return s.members.size() }
+
 // Vacant reports whether nothing is known of the group. Events at a vacant
 // State are answered as Kafka answers for a group that does not exist; one that
 // is vacant afterwards need not be kept.

@@ -101,6 +101,9 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 		}
 	}
 	wrote := len(p.batches) > 0 && err == nil
+	if wrote {
+		p.counts.appended(p.batches, size)
+	}
 	clear(p.batches) // they are the callers' from here on
 	clear(p.drained)
 	if !wrote {

@@ -58,6 +58,7 @@ type Partition struct {
 	role          atomic.Pointer[role]
 	highWatermark atomic.Int64
 	visibleBytes  atomic.Int64 // below the high watermark; stored after it
+	counts        counts
 	lastStable    atomic.Int64 // stored after the high watermark
 	stableBytes   atomic.Int64 // below the last stable offset; stored after it
 }
