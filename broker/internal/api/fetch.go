@@ -89,18 +89,50 @@ func (f *fetchReply) serve(r *server.Request) error {
 		f.answerNothing(debt, r.Received)
 		return nil
 	}
-	have, urgent := f.read()
-	missing := int64(min(f.req.MinBytes, f.req.MaxBytes)) - int64(have)
-	if missing <= 0 || urgent || f.req.MaxWaitMillis <= 0 || f.nothing() {
-		f.ready.Store(true)
-		return nil
+	for range maxLooks {
+		have, urgent := f.read()
+		missing := int64(min(f.req.MinBytes, f.req.MaxBytes)) - int64(have)
+		if missing <= 0 || urgent || f.req.MaxWaitMillis <= 0 || f.nothing() {
+			f.ready.Store(true)
+			return nil
+		}
+		f.each(func(p *fetchPart) { p.drop() })
+		if f.await(missing) {
+			wait := min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, maxFetchWait)
+			f.park(r.Received.Add(wait))
+			return nil
+		}
 	}
-	f.each(func(p *fetchPart) { p.drop() })
-	f.expect(missing)
-	f.each(func(p *fetchPart) { p.partition.AwaitBytes(f.waiter, p.result) })
-	wait := min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, maxFetchWait)
-	f.park(r.Received.Add(wait))
+	f.read()
+	f.ready.Store(true)
 	return nil
+}
+
+// maxLooks bounds how often a session is read again because something has
+// arrived between the read and the wait. Then it is answered with what it has.
+const maxLooks = 8
+
+// await begins to wait for bytes: on the watches of a session, or on every
+// partition. It is false if something of the session has moved since the read.
+func (f *fetchReply) await(missing int64) bool {
+	f.expect(missing)
+	if f.session != nil {
+		awaits := f.session.watches.Await(f.waiter)
+		if !awaits {
+			f.parking.unlink()
+		}
+		return awaits
+	}
+	f.each(func(p *fetchPart) { p.partition.AwaitBytes(f.waiter, p.result) })
+	return true
+}
+
+// unlink ends the wait.
+func (f *fetchReply) unlink() {
+	if f.linked && f.session != nil {
+		f.session.watches.End()
+	}
+	f.parking.unlink()
 }
 
 // debt is how long the client still has to pause for what it has read. It
@@ -163,10 +195,11 @@ func (f *fetchReply) take() {
 	}
 }
 
-// each goes over all partitions, in the order in which they are read.
+// each goes over the partitions that are to be read, in their order: all of a
+// request without session, those of a session that are due.
 func (f *fetchReply) each(do func(*fetchPart)) {
 	if f.session != nil {
-		for p := f.session.order.first; p != nil; p = p.next {
+		for p := f.session.due.first; p != nil; p = p.next {
 			do(p)
 		}
 		return
@@ -179,14 +212,17 @@ func (f *fetchReply) each(do func(*fetchPart)) {
 // nothing says that there is no partition to wait for.
 func (f *fetchReply) nothing() bool {
 	if f.session != nil {
-		return f.session.order.first == nil
+		return len(f.session.parts) == 0
 	}
 	return len(f.own) == 0
 }
 
-// read reads every partition, within the limits, and says how many bytes it
+// read reads the partitions, within the limits, and says how many bytes it
 // found and whether something cannot wait.
 func (f *fetchReply) read() (have int, urgent bool) {
+	if f.session != nil {
+		f.session.collect()
+	}
 	image := f.b.image()
 	left := min(int(max(f.req.MaxBytes, 0)), f.b.settingsOf(image).fetchMaxBytes)
 	f.each(func(p *fetchPart) {
@@ -228,7 +264,8 @@ func (f *fetchReply) Encode(out *server.Out) error {
 }
 
 // choose lists the partitions that the response names. Those of a session
-// that have records go to the end of its order.
+// that have records go to the end of its list, and those that are drained
+// leave it.
 func (f *fetchReply) choose() {
 	if f.empty {
 		return
@@ -239,17 +276,22 @@ func (f *fetchReply) choose() {
 		}
 		return
 	}
-	for p := f.session.order.first; p != nil; p = p.next {
+	for p := f.session.due.first; p != nil; {
+		next := p.next
 		if f.full || p.news() {
 			f.sent = append(f.sent, p)
+			p.sent()
 		}
+		if p.drained() {
+			f.session.due.remove(p)
+		}
+		p = next
 	}
 	for _, p := range f.sent {
 		if p.result.Range.Size() > 0 {
-			f.session.order.remove(p)
-			f.session.order.push(p)
+			f.session.due.remove(p)
+			f.session.due.push(p)
 		}
-		p.sent()
 	}
 }
 
@@ -330,7 +372,7 @@ func (f *fetchReply) Release() {
 		r.Release()
 	}
 	if f.session != nil { // It was cancelled before it was encoded.
-		for p := f.session.order.first; p != nil; p = p.next {
+		for p := f.session.due.first; p != nil; p = p.next {
 			p.drop()
 		}
 		f.leave()

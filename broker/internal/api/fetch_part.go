@@ -7,6 +7,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/broker/internal/wait"
 	"github.com/millrace-io/millrace/broker/internal/wire"
 )
 
@@ -29,10 +30,15 @@ type fetchPart struct {
 	sentHigh  int64
 	sentStart int64
 
-	prev, next *fetchPart // in a session
+	// In a session: its place in the list of those to be read, and what puts
+	// it there.
+	session    *session
+	due        bool
+	prev, next *fetchPart
+	watch      wait.Watch
+	watched    *replica.Partition // the partition that watch is linked to
+	isolation  replica.Isolation  // under which it is
 }
-
-func (p *fetchPart) reset(key partKey) { *p = fetchPart{key: key} }
 
 // want takes over what a request says.
 func (p *fetchPart) want(f *wire.FetchPartition) {
@@ -46,6 +52,7 @@ func (p *fetchPart) read(b *Broker, image *metadata.Image, isolation replica.Iso
 	if p.partition == nil && !p.find(b, image) {
 		return 0
 	}
+	p.follow(isolation)
 	request := replica.ReadRequest{
 		Offset: p.offset, MaxBytes: min(limit, p.maxBytes), MinOne: minOne,
 		CurrentEpoch: p.currentEpoch, LastFetchedEpoch: p.lastEpoch, Isolation: isolation, Aborted: p.result.Aborted,
@@ -54,12 +61,35 @@ func (p *fetchPart) read(b *Broker, image *metadata.Image, isolation replica.Iso
 	if gone := p.err; errors.Is(gone, replica.ErrClosed) || errors.Is(gone, replica.ErrDeleted) {
 		// The topic may have been created anew under its name.
 		if p.find(b, image) {
+			p.follow(isolation)
 			p.result, p.err = p.partition.Read(request)
 		} else {
 			p.err = gone // The image may not know of it yet.
 		}
 	}
 	return p.result.Range.Size()
+}
+
+// follow links the session's watch to the partition, before it is read: what
+// comes after the read is then told.
+func (p *fetchPart) follow(isolation replica.Isolation) {
+	if p.session == nil || p.watched == p.partition && p.isolation == isolation {
+		return
+	}
+	p.watch.Unlink()
+	p.watch.Owner = p
+	p.watched, p.isolation = p.partition, isolation
+	p.partition.Watch(&p.watch, &p.session.watches, isolation)
+}
+
+// drained says that the client has everything, so that there is nothing to
+// read before the watch tells of something.
+func (p *fetchPart) drained() bool {
+	end := p.result.HighWatermark
+	if p.isolation == replica.ReadCommitted {
+		end = p.result.LastStable
+	}
+	return p.known && !p.urgent() && p.result.Range.Size() == 0 && p.offset >= end
 }
 
 // find looks the partition up among this broker's replicas.

@@ -243,6 +243,141 @@ func TestItem57_FetchSessionSlots(t *testing.T) {
 	}
 }
 
+// A session that is asked again and again costs what has changed: only that is
+// looked at.
+func TestItem57_ASessionCostsWhatHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const partitions = 60
+		n := withPartitions(t, partitions)
+		d := &dialogue{client: n.client(t), version: 11}
+		all := map[int32]int64{}
+		for index := range int32(partitions) {
+			all[index] = 0
+		}
+		d.fetch(all)
+		s := n.Broker.sessions.byID[d.id]
+		due := func() (n int) {
+			synctest.Wait() // The reply has been encoded, and the session is free.
+			s.collect()
+			for p := s.due.first; p != nil; p = p.next {
+				n++
+			}
+			return n
+		}
+		if got := due(); got != 0 {
+			t.Errorf("%d of %d partitions are looked at when nothing has happened", got, partitions)
+		}
+		n.append(t, "t", 7, "a")
+		n.append(t, "t", 9, "b")
+		n.append(t, "t", 7, "c")
+		if got := due(); got != 2 {
+			t.Errorf("%d partitions are looked at, 2 have changed", got)
+		}
+		d.expect("7:2 9:1", nil)
+		d.expect("", map[int32]int64{7: 2, 9: 1})
+		if got := due(); got != 0 {
+			t.Errorf("%d partitions are looked at when all is read", got)
+		}
+		n.elect(t, "t")
+		if got := due(); got != partitions {
+			t.Errorf("%d partitions are looked at after an election of all", got)
+		}
+	})
+}
+
+// What waits in a session is woken by any of its partitions, with all that its
+// partitions have got.
+func TestItem57_AWaitingSessionIsWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := withPartitions(t, 3)
+		d := &dialogue{client: n.client(t), version: 11}
+		d.expect("0:0 1:0 2:0", map[int32]int64{0: 0, 1: 0, 2: 0})
+		for _, test := range []struct {
+			name     string
+			isolated int8
+			minBytes int32
+			appends  []int32
+		}{
+			{"the first byte", 0, 1, []int32{1}},
+			{"min.bytes of several", 0, int32(3 * len(batch(t, "v"))), []int32{0, 2, 0}},
+			{"read_committed", 1, int32(2 * len(batch(t, "v"))), []int32{1, 1}},
+		} {
+			req := kmsg.NewPtrFetchRequest()
+			req.Version, req.SessionID, req.SessionEpoch, req.IsolationLevel = 11, d.id, d.epoch, test.isolated
+			req.MaxBytes, req.MinBytes, req.MaxWaitMillis = 1<<20, test.minBytes, 60_000
+			begin, id := time.Now(), d.send(req)
+			for _, index := range test.appends {
+				elapse(time.Second)
+				n.append(t, "t", index, "v")
+			}
+			resp := d.receive(req, id).(*kmsg.FetchResponse)
+			records, read := 0, map[int32]int64{}
+			for _, topic := range resp.Topics {
+				for _, p := range topic.Partitions {
+					records += len(values(t, p.RecordBatches))
+					read[p.Partition] = p.HighWatermark
+				}
+			}
+			if took := time.Since(begin); records != len(test.appends) || took != time.Duration(len(test.appends))*time.Second {
+				t.Errorf("%s: %d records after %v, want %d with the last append", test.name, records, took, len(test.appends))
+			}
+			d.epoch++
+			d.expect("", read)
+		}
+	})
+}
+
+// W19: a fetch of 100,000 partitions is answered; its session counts as what
+// it is, and the cache has a bound.
+func TestW19_FetchOfManyPartitions(t *testing.T) {
+	n := start(t, setup{static: map[string]string{"max.incremental.fetch.session.cache.slots": "300"}})
+	n.create(t, "t")
+	const partitions = 100_000
+	req := fetchFrom(11, "t", [16]byte{}, 0)
+	req.SessionEpoch, req.MaxWaitMillis = 0, 60_000
+	req.Topics[0].Partitions = make([]kmsg.FetchRequestTopicPartition, partitions)
+	for i := range req.Topics[0].Partitions {
+		req.Topics[0].Partitions[i] = kmsg.NewFetchRequestTopicPartition()
+		req.Topics[0].Partitions[i].Partition = int32(i)
+	}
+	c := n.client(t)
+	go c.sendQuietly(req)
+	resp := c.receive(req, 1).(*kmsg.FetchResponse)
+	if len(resp.Topics[0].Partitions) != partitions || resp.Topics[0].Partitions[1].ErrorCode != kerr.UnknownTopicOrPartition.Code {
+		t.Fatalf("%d partitions are answered", len(resp.Topics[0].Partitions))
+	}
+	if resp.SessionID != 0 {
+		t.Errorf("the session of %d partitions is beyond the bound of %d", partitions, 300*partitionsPerSlot)
+	}
+	if sessions := n.Broker.sessions; sessions.partitions != 0 || sessions.Len() != 0 {
+		t.Errorf("%d sessions with %d partitions are kept", sessions.Len(), sessions.partitions)
+	}
+	again := kmsg.NewPtrFetchRequest()
+	again.Version, again.SessionID, again.SessionEpoch = 11, 7, 3
+	if resp := ask[*kmsg.FetchResponse](n.client(t), again); resp.ErrorCode != kerr.FetchSessionIDNotFound.Code {
+		t.Errorf("an epoch of a session that is not: %v", kerr.ErrorForCode(resp.ErrorCode))
+	}
+}
+
+// A session that grows beyond what is left of the cache ends, and its client
+// begins anew.
+func TestItem57_ASessionThatGrowsTooLargeEnds(t *testing.T) {
+	s := newSessions(1)
+	now := time.Now()
+	first, err := s.begin(&wire.FetchRequest{Version: 11, Partitions: 5}, now)
+	if err != nil || first == nil {
+		t.Fatal(first, err)
+	}
+	for i := range int32(5) {
+		first.parts[partKey{index: i}] = &fetchPart{}
+	}
+	s.end(first)
+	grown := &wire.FetchRequest{Version: 11, SessionID: first.id, SessionEpoch: 1, Partitions: partitionsPerSlot}
+	if _, err := s.begin(grown, now); err != kerr.FetchSessionIDNotFound || s.Len() != 0 || s.partitions != 0 {
+		t.Errorf("%v, %d sessions with %d partitions", err, s.Len(), s.partitions)
+	}
+}
+
 func TestNextEpoch(t *testing.T) {
 	if got := nextEpoch(math.MaxInt32); got != 1 {
 		t.Errorf("after the largest epoch comes %d, want 1", got)

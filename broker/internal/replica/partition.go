@@ -165,11 +165,9 @@ func (p *Partition) Configure(c Config) {
 
 // perform carries the effects of an event out. The caller holds mu, and wakes
 // whom it returns after giving it up.
+//
+// Who is told by a queue reads at once, so what it reads is stored before.
 func (p *Partition) perform(e Effects) (woken wait.Woken) {
-	if e.Resigned {
-		woken = p.visible.Fail(ErrNotLeader)
-		woken.Join(p.settled.Fail(ErrNotLeader))
-	}
 	at := p.state.Positions()
 	p.highWatermark.Store(at.HighWatermark)
 	bytes := p.marks.below(at.HighWatermark)
@@ -180,14 +178,20 @@ func (p *Partition) perform(e Effects) (woken wait.Woken) {
 	l := p.state.Leadership()
 	if e.Leads {
 		p.log.BeginEpoch(l.LeaderEpoch)
-		p.visible.Open(l.LeaderEpoch, at.HighWatermark, bytes)
-		p.settled.Open(l.LeaderEpoch, stable, stableBytes)
 	}
 	if r := p.role.Load(); r == nil || e.Leads || r.leader != l.Leader || r.epoch != l.LeaderEpoch {
 		p.role.Store(&role{leads: p.state.Role() == Leader, leader: l.Leader, epoch: l.LeaderEpoch, epochStart: p.state.EpochStart()})
 	}
+	if e.Resigned {
+		woken.Join(p.visible.Fail(ErrNotLeader))
+		woken.Join(p.settled.Fail(ErrNotLeader))
+	}
+	if e.Leads {
+		woken.Join(p.visible.Open(l.LeaderEpoch, at.HighWatermark, bytes))
+		woken.Join(p.settled.Open(l.LeaderEpoch, stable, stableBytes))
+	}
 	if e.Raised {
-		woken = p.visible.Advance(at.HighWatermark, bytes)
+		woken.Join(p.visible.Advance(at.HighWatermark, bytes))
 		woken.Join(p.settled.Advance(stable, stableBytes))
 	}
 	return woken

@@ -134,3 +134,14 @@ func (p *Partition) AwaitBytes(w *wait.Waiter, r ReadResult) {
 	}
 	p.visible.AwaitBytes(w, r.epoch, r.position)
 }
+
+// Watch tells set of whatever a reader under that isolation level should look
+// at again: bytes, the high watermark, leadership, the log start, the end.
+func (p *Partition) Watch(w *wait.Watch, set *wait.Watches, isolation Isolation) {
+	if isolation == ReadCommitted {
+		p.settled.Watch(w, set)
+		p.visible.WatchAlso(w, set)
+		return
+	}
+	p.visible.Watch(w, set)
+}

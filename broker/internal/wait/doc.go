@@ -24,6 +24,19 @@
 //	w.End()                        // before the next Begin
 //	w.Err(i)                       // outcome of the i-th AwaitOffset
 //
+// # Watches
+//
+// A fetch session asks for the same partitions again and again. Its [Watches]
+// stay linked into their queues between requests and say which have moved:
+//
+//	queue.Watch(&part.watch, &set)       // once for each partition
+//	set.Moved(func(w *Watch) { ... })    // those to look at
+//	w.Begin(missing)
+//	if !set.Await(w) { look again }      // something moved meanwhile
+//	if !w.Arm() { reply now }
+//	...
+//	set.End()                            // before w.End
+//
 // # Cost
 //
 // To add, wake and cancel cost O(1) for each queue and allocate nothing once
@@ -34,8 +47,8 @@
 //
 // # Locks
 //
-// A queue's mutex is a leaf: nothing is called and no other lock is taken
-// under it. Wake functions are not called by Advance and Fail but by
+// A queue's mutex comes before that of a set of watches, which is a leaf:
+// nothing is called under either but what Moved is given. Wake functions are not called by Advance and Fail but by
 // [Woken.Wake], so that the partition can first give up its own lock. Package
 // wait needs no other package of this module.
 package wait

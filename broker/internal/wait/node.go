@@ -15,6 +15,10 @@ type node struct {
 	prev, next *node
 	at         int64 // offset awaited, or bytes seen so far
 	err        error // outcome
+
+	// Of a watch; nil for a waiter's node.
+	watch  *Watch
+	counts bool // its bytes count for who waits
 }
 
 // done settles an offset.

@@ -14,14 +14,17 @@ type Queue struct {
 
 	offsets list // awaited offsets, rising
 	readers list // awaited bytes
+	// watchers stay when the queue is closed: it may be opened again.
+	watchers list
 }
 
 // Open lets waiters in at the given position. A term, such as a leader epoch,
 // says under whom an offset was appended: an offset of another term is not
 // waited for, since other records may stand there. A queue that is open takes
 // the new term and keeps its position and who waits: the same leader goes on
-// with the same log.
-func (q *Queue) Open(term int32, offset, bytes int64) {
+// with the same log. Who watches is told.
+func (q *Queue) Open(term int32, offset, bytes int64) Woken {
+	var woken Woken
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.term = term
@@ -29,6 +32,8 @@ func (q *Queue) Open(term int32, offset, bytes int64) {
 		q.open, q.err = true, nil
 		q.offset, q.bytes = offset, bytes
 	}
+	q.tellWatchers(true, &woken)
+	return woken
 }
 
 // AwaitOffset adds an offset to what w waits for: it is reached when Advance
@@ -74,6 +79,7 @@ func (q *Queue) Advance(offset, bytes int64) Woken {
 	if !q.open {
 		return woken
 	}
+	moved := offset > q.offset || bytes > q.bytes
 	if offset > q.offset {
 		q.offset = offset
 		for n := q.offsets.first; n != nil && n.at <= offset; n = q.offsets.first {
@@ -91,11 +97,15 @@ func (q *Queue) Advance(offset, bytes int64) Woken {
 			}
 		}
 	}
+	if moved {
+		q.tellWatchers(false, &woken)
+	}
 	return woken
 }
 
 // Fail closes the queue, for a lost leadership, a deletion or a broken disk.
-// Every offset awaited ends with err; every reader is woken.
+// Every offset awaited ends with err; every reader is woken, and who watches
+// is told.
 func (q *Queue) Fail(err error) Woken {
 	var woken Woken
 	q.mu.Lock()
@@ -126,6 +136,7 @@ func (q *Queue) wakeReaders(woken *Woken) {
 			woken.add(n.waiter)
 		}
 	}
+	q.tellWatchers(true, woken)
 }
 
 // holds reports whether the queue is open for this term.
