@@ -43,6 +43,10 @@ type topicLog struct {
 func openTopicLog(ctx context.Context, profile cluster.Profile, spec topicSpec, apply func(key, value []byte), log *slog.Logger) (*topicLog, error) {
 	client, err := profile.Client(
 		kgo.DefaultProduceTopic(spec.name), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0),
+		// A write whose outcome is unknown would outlast its context, and a
+		// worker that loses its cluster would never stop. Written twice, a
+		// record of these topics means the same.
+		kgo.AllowIdempotentProduceCancellation(),
 		// Java writes offsets in transactions: an aborted one never was.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 	)
