@@ -16,9 +16,12 @@ need kcat kcat
 need java openjdk-17-jre-headless
 need mvn maven
 need gcc gcc
+need node nodejs
+need npm npm
 
 go build -o bin/weblog-demo ./examples/weblog/demo
 CGO_ENABLED=1 go test -race -timeout 30m ./...
 go test -tags mutants ./broker/internal/sim -run TestMutants -timeout 20m
 test/fuzz.sh "${FUZZTIME:-3s}"
-go test -tags integration -timeout 30m -count 1 ./test/...
+# The suites wait more than they compute, so they share the two cores.
+go test -tags integration -timeout 30m -count 1 -parallel 3 ./test/...

@@ -58,12 +58,24 @@ func TestKcat(t *testing.T) {
 			if got != input {
 				t.Errorf("read back %d bytes of %d", len(got), len(input))
 			}
-			reader := p.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-			record := reader.PollRecords(t.Context(), 1).Records()[0]
-			if got := record.Attrs.CompressionType(); got != codec.code {
+			if got := p.first(topic).Attrs.CompressionType(); got != codec.code {
 				t.Errorf("the batch is stored with codec %d, want %d", got, codec.code)
 			}
 		})
+	}
+}
+
+// An idempotent kcat is one producer to the broker: it has an id, and its
+// batches are numbered.
+func TestKcatIdempotent(t *testing.T) {
+	p := start(t, t.TempDir(), "0")
+	input := lines(500, "")
+	kcat(t, input, "-P", "-b", p.Kafka, "-t", "i", "-p", "0", "-K", ":", "-X", "enable.idempotence=true", "-X", "batch.num.messages=50")
+	if got := kcat(t, "", "-C", "-b", p.Kafka, "-t", "i", "-p", "0", "-o", "beginning", "-e", "-q", "-K", ":"); got != input {
+		t.Errorf("read back %d bytes of %d", len(got), len(input))
+	}
+	if r := p.first("i"); r.ProducerID < 0 || r.ProducerEpoch != 0 {
+		t.Errorf("stored with producer %d, epoch %d", r.ProducerID, r.ProducerEpoch)
 	}
 }
 

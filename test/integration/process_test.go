@@ -25,9 +25,10 @@ type addresses struct {
 // process is a running millrace dev.
 type process struct {
 	addresses
-	t   *testing.T
-	cmd *exec.Cmd
-	log *os.File
+	t     *testing.T
+	cmd   *exec.Cmd
+	log   *os.File
+	ready string // the first line of its output
 }
 
 // binary is the command under test, built by the Makefile.
@@ -47,7 +48,18 @@ func binary(t *testing.T) string {
 // given, and returns when it says that it is ready.
 func start(t *testing.T, dir, port string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary(t), "dev", "--data", dir, "--port", port, "--json")}
+	p := run(t, exec.Command(binary(t), "dev", "--data", dir, "--port", port, "--json"))
+	if err := json.Unmarshal([]byte(p.ready), &p.addresses); err != nil {
+		t.Fatalf("ready line %q: %v\n%s", p.ready, err, p.output())
+	}
+	return p
+}
+
+// run starts the command and returns when it has said its first line, which
+// comes when every address is bound.
+func run(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd}
 	log, err := os.OpenFile(filepath.Join(t.TempDir(), "millrace.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +79,7 @@ func start(t *testing.T, dir, port string) *process {
 		ready <- line
 	}()
 	select {
-	case line := <-ready:
-		if err := json.Unmarshal([]byte(line), &p.addresses); err != nil {
-			t.Fatalf("ready line %q: %v\n%s", line, err, p.output())
-		}
+	case p.ready = <-ready:
 	case <-time.After(30 * time.Second):
 		t.Fatalf("not ready after 30 s\n%s", p.output())
 	}
