@@ -108,7 +108,13 @@ func (b *Broker) openDir() (err error) {
 	if root == "" {
 		fs, root = vfs.NewMem(), "/data"
 	}
-	b.dir, err = datadir.Open(fs, root, datadir.Options{NodeID: b.cfg.NodeID, Flushed: b.metrics.flushed, Logger: b.cfg.Logger})
+	storage := (&metadata.Image{}).BrokerLayers(b.cfg.NodeID, b.static()).StorageConfig()
+	b.dir, err = datadir.Open(fs, root, datadir.Options{
+		NodeID: b.cfg.NodeID, Flushed: b.metrics.flushed, Logger: b.cfg.Logger, RetentionInterval: storage.RetentionInterval,
+		Cleaner: datadir.CleanerOptions{
+			Backoff: storage.CleanerBackoff, KeyBytes: storage.CleanerKeyBytes, BytesPerSecond: storage.CleanerBytesPerSecond,
+		},
+	})
 	if err != nil {
 		return dataDirError{err}
 	}
@@ -283,7 +289,7 @@ func (b *Broker) close() error {
 
 // collectors are everything that the broker reports.
 func (b *Broker) collectors() []prometheus.Collector {
-	return append(b.metrics.collectors(), collector{b.replicas}, groupCollector{b.replicas, b.groups})
+	return append(b.metrics.collectors(), collector{b.replicas}, cleanerCollector{b.dir}, groupCollector{b.replicas, b.groups})
 }
 
 func (b *Broker) unregister() {

@@ -226,6 +226,9 @@ func TestEveryResolvedNameExists(t *testing.T) {
 	if g := (Layers{Static: map[string]string{"group.initial.rebalance.delay.ms": "0"}}).GroupConfig(); g.InitialRebalanceDelay != 0 || g.OffsetsPartitions != 50 {
 		t.Errorf("groups: %+v", g)
 	}
+	if s := (Layers{}).StorageConfig(); s.RetentionInterval != 5*time.Minute || s.CleanerBackoff != 15*time.Second || s.CleanerKeyBytes != 128<<20 || s.CleanerBytesPerSecond != 0 {
+		t.Errorf("storage: %+v", s)
+	}
 	if s := (Layers{}).ServerConfig(); s.RequestMaxBytes != 100<<20 || s.ConnectionsMaxIdle != 10*time.Minute {
 		t.Errorf("server: %+v", s)
 	}

@@ -1,6 +1,9 @@
 package kafkaconf
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Topic is what the configs of one topic come to, for those that act on every
 // batch and cannot look up text. Ages below zero mean "no limit", and so does
@@ -109,6 +112,29 @@ func (l Layers) TopicConfig() Topic {
 		t.Delete = t.Delete || policy == "delete"
 	}
 	return t
+}
+
+// Storage is what the broker configs of the data directory come to.
+type Storage struct {
+	RetentionInterval time.Duration
+	CleanerBackoff    time.Duration
+	CleanerKeyBytes   int
+	// CleanerBytesPerSecond is 0 for no limit.
+	CleanerBytesPerSecond float64
+}
+
+// StorageConfig resolves the broker configs of the data directory.
+func (l Layers) StorageConfig() Storage {
+	s := Storage{
+		RetentionInterval:     l.BrokerValue("log.retention.check.interval.ms").Milliseconds(),
+		CleanerBackoff:        l.BrokerValue("log.cleaner.backoff.ms").Milliseconds(),
+		CleanerKeyBytes:       int(l.BrokerValue("log.cleaner.dedupe.buffer.size").Int),
+		CleanerBytesPerSecond: l.BrokerValue("log.cleaner.io.max.bytes.per.second").Float,
+	}
+	if s.CleanerBytesPerSecond >= math.MaxFloat64 {
+		s.CleanerBytesPerSecond = 0
+	}
+	return s
 }
 
 // Groups is what the broker configs of classic groups and offsets come to.

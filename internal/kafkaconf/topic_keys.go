@@ -5,10 +5,11 @@ const (
 	fsync     = "fsync"
 	pagecache = "pagecache"
 
-	maxLong = "9223372036854775807"
-	week    = "604800000" // in milliseconds
-	day     = "86400000"
-	gib     = "1073741824"
+	maxLong   = "9223372036854775807"
+	maxDouble = "1.7976931348623157E308"
+	week      = "604800000" // in milliseconds
+	day       = "86400000"
+	gib       = "1073741824"
 )
 
 // as is a synonym in the topic config's own unit.

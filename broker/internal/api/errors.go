@@ -56,6 +56,7 @@ var codes = []struct {
 	{commitlog.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{commitlog.ErrTooLarge, kerr.RecordListTooLarge},
 	{commitlog.ErrNotContiguous, kerr.KafkaStorageError},
+	{commitlog.ErrReplaced, kerr.KafkaStorageError},
 	{commitlog.ErrOffline, kerr.KafkaStorageError},
 	{commitlog.ErrClosed, kerr.NotLeaderForPartition},
 

@@ -33,6 +33,8 @@ func (l *Log) Checkpoint() (recoveryPoint int64, err error) {
 // all logs of a data directory are closed without an error it may be marked
 // as clean. Ranges that were read stay valid until their Release.
 func (l *Log) Close() error {
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	err := l.usable()
 	if err == nil {
 		err = l.closeInOrder()
@@ -84,6 +86,8 @@ const maxName = 255
 // the directory is whole and has its name, or it is to be removed by
 // [IsDeleted].
 func (l *Log) Delete() error {
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	l.shut()
 	name := path.Base(l.dir)
 	gone := path.Join(path.Dir(l.dir), name[:min(len(name), maxName-len(deletedDirSuffix))]+deletedDirSuffix)

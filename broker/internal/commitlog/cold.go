@@ -14,7 +14,10 @@ import (
 func coldSearch[T offsetEntry | timeEntry](s *segment, slot **vfs.Handle, suffix string, entrySize int64,
 	open func(vfs.File, int) entries[T], after func(T) bool,
 ) (entry T, ok bool, err error) {
-	h := s.indexHandle(slot, suffix)
+	h, err := s.indexHandle(slot, suffix)
+	if err != nil {
+		return entry, false, err
+	}
 	f, err := h.Acquire()
 	if err == nil {
 		defer h.Release()
@@ -48,13 +51,20 @@ func searchMem[T offsetEntry | timeEntry](mem *memIndex, after func(T) bool) (T,
 	return sliceEntries(list.([]T)).floor(after)
 }
 
-func (s *segment) indexHandle(slot **vfs.Handle, suffix string) *vfs.Handle {
+func (s *segment) indexHandle(slot **vfs.Handle, suffix string) (*vfs.Handle, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, s.closedError()
+	}
 	if *slot == nil {
 		*slot = s.files.Handle(s.path + suffix)
 	}
-	return *slot
+	return *slot, nil
+}
+
+func (s *segment) closedError() error {
+	return &fs.PathError{Op: "open", Path: s.path, Err: fs.ErrClosed}
 }
 
 // believable checks an index entry against the log.

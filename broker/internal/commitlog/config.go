@@ -31,8 +31,12 @@ type Config struct {
 	// RetentionBytes bounds the log's size (retention.bytes); 0 or less does
 	// not.
 	RetentionBytes int64
-	// Compacted keeps segments whatever their age and the log's size: what
-	// has the newest value of a key must not vanish.
+	// KeepAll keeps segments whatever their age and the log's size
+	// (cleanup.policy without delete): in a compacted topic, what has the
+	// newest value of a key must not vanish.
+	KeepAll bool
+	// Compacted says that the log is compacted (cleanup.policy has compact).
+	// Where Kafka has done it, offsets may lack between two segments.
 	Compacted bool
 }
 
@@ -47,6 +51,11 @@ func (c Config) withDefaults() Config {
 // maxSegmentBytes is the most that an index can address: positions are int32.
 const maxSegmentBytes = math.MaxInt32
 
+// UnknownRecoveryPoint is that of a log whose recovery point was stored and
+// cannot be read any more. It is not 0, that of a log of which nothing was
+// synced yet: there, what lacks was lost.
+const UnknownRecoveryPoint = -1
+
 // OpenOptions is what the owner of a log knows when opening it.
 type OpenOptions struct {
 	// Clean says that the log was closed in order: nothing is scanned but the
@@ -54,6 +63,9 @@ type OpenOptions struct {
 	Clean bool
 	// RecoveryPoint is the offset below which everything was synced. Without
 	// Clean the segments that reach beyond it are scanned.
+	//
+	// It may be UnknownRecoveryPoint: everything is scanned, and offsets that
+	// lack are taken for the work of compaction.
 	RecoveryPoint int64
 	// LogStart is the first offset that may be read. A log that does not
 	// exist yet begins there.

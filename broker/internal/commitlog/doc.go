@@ -54,9 +54,15 @@
 // indexes below a recovery point are durable before the recovery point is
 // stored: [Log.Checkpoint].
 //
+// # Compaction
+//
+// This package knows no keys. It replaces closed segments by one that somebody
+// writes: [Rewrite], which also tells what a crash leaves.
+//
 // # Lock order
 //
-// Log.mu, then unsynced.mu, epochs.mu or segment.mu, which are held for
+// Log.structure, which who removes or replaces segments holds until that is
+// durable, then Log.mu, then unsynced.mu, epochs.mu or segment.mu, which are held for
 // moments, then the locks of vfs.FileCache. Log.mu is held over the append's
 // own write and over renames, never over a sync.
 package commitlog

@@ -34,6 +34,11 @@ type Log struct {
 	// abortedFrom is where Open's knowledge of aborted transactions ends.
 	abortedFrom int64
 
+	// structure is held by whoever removes or replaces segments, from the
+	// decision until it is durable: over syncs, which is why it is none of what
+	// appends and readers wait for. It comes before mu.
+	structure sync.Mutex
+
 	// mu guards what the writer changes. It is held over the append's own
 	// write and over renames, never over a sync.
 	mu       sync.Mutex
@@ -183,6 +188,18 @@ func (l *Log) Roll() error {
 		return nil
 	}
 	return l.roll(l.end.Load())
+}
+
+// RollOlder is Roll if the active segment's first timestamp lies before ts, in
+// milliseconds.
+func (l *Log) RollOlder(ts int64) error {
+	l.mu.Lock()
+	old := l.active().size.Load() > 0 && l.active().first >= 0 && l.active().first < ts
+	l.mu.Unlock()
+	if !old {
+		return nil
+	}
+	return l.Roll()
 }
 
 const maxRelative = 1<<31 - 1

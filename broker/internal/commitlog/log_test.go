@@ -302,7 +302,7 @@ func TestRetain(t *testing.T) {
 		{"all, the active one too", Config{RetentionAge: time.Hour}, 100, 6, 6},
 		{"only below the high watermark", Config{RetentionAge: time.Hour}, 100, 2, 2},
 		{"by size", Config{RetentionBytes: 2 * size}, 0, 6, 4},
-		{"compacted", Config{RetentionAge: time.Hour, RetentionBytes: 1, Compacted: true}, 100, 6, 0},
+		{"compacted", Config{RetentionAge: time.Hour, RetentionBytes: 1, KeepAll: true}, 100, 6, 0},
 		{"a clock that went back", Config{RetentionAge: time.Hour}, -100, 6, 0},
 	}
 	for _, c := range cases {

@@ -11,8 +11,23 @@ import (
 // OffsetForTime returns the first record whose timestamp is not below ts, in
 // milliseconds, with its own timestamp; false where there is none.
 func (l *Log) OffsetForTime(ts int64) (Stamp, bool, error) {
+	return l.lookup(func(segments []*segment) (Stamp, bool, error) { return l.offsetForTime(segments, ts) })
+}
+
+// lookup asks again where a segment was removed meanwhile.
+func (l *Log) lookup(ask func([]*segment) (Stamp, bool, error)) (Stamp, bool, error) {
+	for {
+		segments := l.segments.Load()
+		at, ok, err := ask(*segments)
+		if !l.moved(segments, err) {
+			return at, ok, err
+		}
+	}
+}
+
+func (l *Log) offsetForTime(segments []*segment, ts int64) (Stamp, bool, error) {
 	start := l.start.Load()
-	for _, s := range *l.segments.Load() {
+	for _, s := range segments {
 		largest, err := s.largestStamp()
 		if err != nil {
 			return Stamp{}, false, err
@@ -30,9 +45,11 @@ func (l *Log) OffsetForTime(ts int64) (Stamp, bool, error) {
 
 // MaxTimestamp returns the record with the largest timestamp, the first of
 // several; false in a log without timestamps (KIP-734).
-func (l *Log) MaxTimestamp() (Stamp, bool, error) {
+func (l *Log) MaxTimestamp() (Stamp, bool, error) { return l.lookup(l.maxTimestamp) }
+
+func (l *Log) maxTimestamp(segments []*segment) (Stamp, bool, error) {
 	best, found := noStamp, (*segment)(nil)
-	for _, s := range *l.segments.Load() {
+	for _, s := range segments {
 		largest, err := s.largestStamp()
 		if err != nil {
 			return Stamp{}, false, err

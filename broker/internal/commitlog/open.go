@@ -91,6 +91,13 @@ func (l *Log) list() ([]*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	if changed, err := l.finishSwaps(entries); err != nil {
+		return nil, err
+	} else if changed {
+		if entries, err = l.fs.ReadDir(l.dir); err != nil {
+			return nil, err
+		}
+	}
 	var segments []*segment
 	var caches []string
 	for _, entry := range entries {
@@ -140,7 +147,11 @@ func parseName(name string) (base int64, suffix string, ok bool) {
 		return 0, "", false
 	}
 	suffix = name[20:]
-	switch strings.TrimSuffix(suffix, deletedSuffix) {
+	plain := suffix
+	for _, end := range []string{deletedSuffix, cleanedSuffix, swapSuffix} {
+		plain = strings.TrimSuffix(plain, end)
+	}
+	switch plain {
 	case logSuffix, indexSuffix, timeSuffix, txnSuffix, snapshotSuffix:
 		return base, suffix, true
 	}

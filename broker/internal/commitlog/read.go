@@ -74,12 +74,20 @@ func (l *Log) Read(offset, limit int64, maxBytes int, minOne bool) (Range, error
 		}
 		segments := l.segments.Load()
 		r, err := l.readFrom(segmentOf(*segments, offset), offset, limit, int64(max(maxBytes, 0)), minOne)
-		removed := errors.Is(err, fs.ErrClosed) || (errors.Is(err, fs.ErrNotExist) && l.segments.Load() != segments)
-		if removed && l.usable() == nil {
-			continue // The segment was removed since: the bounds have moved.
+		if l.moved(segments, err) {
+			continue
 		}
 		return r, err
 	}
+}
+
+// moved reports whether what failed has to be tried again with other segments:
+// one of these was removed or replaced since.
+func (l *Log) moved(segments *[]*segment, err error) bool {
+	if err == nil || l.usable() != nil {
+		return false
+	}
+	return errors.Is(err, fs.ErrClosed) || (errors.Is(err, fs.ErrNotExist) && l.segments.Load() != segments)
 }
 
 // readFrom reads from the first of the segments that has something at offset

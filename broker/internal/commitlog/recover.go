@@ -135,8 +135,9 @@ var (
 )
 
 // checkBase checks where a segment begins against the end of the one before.
-// Compaction leaves holes, but only below the recovery point: above it, a hole
-// is what a crash made of an unsynced write, whatever the topic's policy.
+// Kafka's compaction leaves holes there; ours does not ([Rewrite]). Above the
+// recovery point a hole is what a crash made of an unsynced write, whatever the
+// topic's policy.
 func (r *recovering) checkBase(s *segment) (*CorruptError, error) {
 	switch {
 	case s.base < r.next:
@@ -144,7 +145,7 @@ func (r *recovering) checkBase(s *segment) (*CorruptError, error) {
 	case s.base == r.next:
 		return nil, nil
 	}
-	synced := r.next < r.options.RecoveryPoint
+	synced := r.next < r.options.RecoveryPoint || r.options.RecoveryPoint == UnknownRecoveryPoint
 	if synced && r.config.Load().Compacted {
 		return nil, nil
 	}
@@ -163,7 +164,7 @@ func (r *recovering) check(b record.Batch) error {
 	switch base := b.BaseOffset(); {
 	case base < r.next || b.LastOffset() < base:
 		return fmt.Errorf("%w: %d follows %d", errBack, base, r.next-1)
-	case base > r.next && base >= r.options.RecoveryPoint:
+	case base > r.next && base >= r.options.RecoveryPoint && r.options.RecoveryPoint != UnknownRecoveryPoint:
 		return fmt.Errorf("%w: %d follows %d", errGap, base, r.next-1)
 	case b.LeaderEpoch() >= 0 && b.LeaderEpoch() < r.epoch:
 		return fmt.Errorf("%w: %d follows %d", errEpoch, b.LeaderEpoch(), r.epoch)

@@ -126,7 +126,11 @@ func (s *segment) rebuild(interval int) error {
 	built.mem.Load().addTime(built.timeEntry(built.largest))
 	s.mu.Lock()
 	s.largest, s.largestKnown = built.largest, true
+	closed := s.closed
 	s.mu.Unlock()
 	s.mem.Store(built.mem.Load())
+	if closed {
+		return s.closedError() // The files of its name are another segment's.
+	}
 	return s.writeIndex()
 }

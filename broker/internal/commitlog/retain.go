@@ -5,11 +5,13 @@ import "time"
 // Retain removes segments that are too old or too many, below the high
 // watermark. A segment's age is that of its largest timestamp. The active
 // segment is removed only after a roll, which Retain does where everything
-// has expired. A compacted log loses nothing here.
+// has expired. A log with KeepAll loses nothing here.
 //
 // It may run beside Append and readers; the caller must not hold what Append
 // waits for, since it syncs.
 func (l *Log) Retain(now time.Time, highWatermark int64) (deleted int, err error) {
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	start, roll, err := l.expired(now, highWatermark)
 	if err != nil {
 		return 0, err
@@ -28,7 +30,7 @@ func (l *Log) Retain(now time.Time, highWatermark int64) (deleted int, err error
 func (l *Log) expired(now time.Time, highWatermark int64) (start int64, roll bool, err error) {
 	cfg := *l.config.Load()
 	start = l.start.Load()
-	if cfg.Compacted {
+	if cfg.KeepAll {
 		return start, false, nil
 	}
 	segments := *l.segments.Load()
@@ -64,7 +66,7 @@ func (l *Log) expired(now time.Time, highWatermark int64) (start int64, roll boo
 // due at once.
 func (l *Log) NextRetention(now time.Time) (time.Time, bool) {
 	cfg := *l.config.Load()
-	if cfg.Compacted {
+	if cfg.KeepAll {
 		return time.Time{}, false
 	}
 	first := (*l.segments.Load())[0]

@@ -55,6 +55,8 @@ type segment struct {
 	largestKnown bool
 	// offsetFile and timeFile are the index files, once they were used.
 	offsetFile, timeFile *vfs.Handle
+	// closed says that the files are closed: their names may be another's.
+	closed bool
 
 	// indexWritten says that the index files were written since the log was
 	// opened, indexSynced that they are durable.
@@ -244,6 +246,7 @@ func (s *segment) close() {
 	s.log.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	for _, h := range []*vfs.Handle{s.offsetFile, s.timeFile, s.aborted.handle} {
 		if h != nil {
 			h.Close()
@@ -257,9 +260,7 @@ func (s *segment) retire() error {
 	if err := s.fsys.Rename(s.path+logSuffix, s.path+logSuffix+deletedSuffix); err != nil {
 		return err
 	}
-	for _, suffix := range []string{indexSuffix, timeSuffix, txnSuffix} {
-		_ = s.fsys.Remove(s.path + suffix) // A cache; an index without its log is removed at open.
-	}
+	s.removeCaches()
 	s.close()
 	return nil
 }

@@ -14,6 +14,8 @@ func (l *Log) SetStart(offset int64) error {
 		return fmt.Errorf("%w: start %d, the end is %d", ErrOffsetOutOfRange, offset, l.End())
 	}
 	l.raiseStart(offset)
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	_, err := l.removeBelowStart()
 	return err
 }

@@ -17,6 +17,8 @@ func (l *Log) TruncateTo(offset int64) error {
 	if offset >= l.End() {
 		return nil
 	}
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	for {
 		more, err := l.truncateStep(offset)
 		if err != nil {
@@ -178,6 +180,8 @@ func (s *segment) positionOf(offset int64) (position, base int64, err error) {
 // Reset removes everything and begins anew at start: a follower whose log
 // ends below the leader's start, or a log whose contents a snapshot replaced.
 func (l *Log) Reset(start int64) error {
+	l.structure.Lock()
+	defer l.structure.Unlock()
 	for {
 		more, err := l.resetStep(start)
 		if err != nil {

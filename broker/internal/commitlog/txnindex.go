@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"sort"
 	"sync/atomic"
@@ -136,12 +135,10 @@ func overlapping(dst, list []AbortedTxn, from, to int64) (_ []AbortedTxn, done b
 // coldAborted reads the entries of the file whose markers lie at an offset or
 // behind it.
 func (s *segment) coldAborted(from int64) ([]AbortedTxn, error) {
-	s.mu.Lock()
-	if s.aborted.handle == nil {
-		s.aborted.handle = s.files.Handle(s.path + txnSuffix)
+	h, err := s.indexHandle(&s.aborted.handle, txnSuffix)
+	if err != nil {
+		return nil, err
 	}
-	h := s.aborted.handle
-	s.mu.Unlock()
 	f, err := h.Acquire()
 	if err != nil {
 		return nil, err
@@ -212,15 +209,20 @@ func decodeAborted(b []byte, base, end int64) ([]AbortedTxn, error) {
 // from from up to, not including, to: those whose marker lies at from or
 // behind it, and that begin below to.
 func (l *Log) Aborted(dst []AbortedTxn, from, to int64) ([]AbortedTxn, error) {
-	segments := l.segments.Load()
-	for _, s := range segmentOf(*segments, from) {
+	for {
+		segments := l.segments.Load()
+		list, err := abortedIn(segmentOf(*segments, from), dst, from, to)
+		if !l.moved(segments, err) {
+			return list, err
+		}
+	}
+}
+
+func abortedIn(segments []*segment, dst []AbortedTxn, from, to int64) ([]AbortedTxn, error) {
+	for _, s := range segments {
 		var done bool
 		var err error
 		dst, done, err = s.appendAborted(dst, from, to)
-		removed := errors.Is(err, fs.ErrClosed) || errors.Is(err, fs.ErrNotExist) && l.segments.Load() != segments
-		if removed && l.usable() == nil {
-			continue // It went with the records that it speaks of.
-		}
 		if err != nil || done {
 			return dst, err
 		}

@@ -18,7 +18,10 @@ const (
 	recoveryPointFile = "recovery-point-offset-checkpoint"
 	logStartFile      = "log-start-offset-checkpoint"
 	highWatermarkFile = "replication-offset-checkpoint"
+	cleanerFile       = "cleaner-offset-checkpoint"
 )
+
+const checkpoints = 4
 
 // field is one number that a checkpoint keeps of each partition.
 type field struct {
@@ -26,23 +29,28 @@ type field struct {
 	of   func(*mark) *int64
 }
 
-func fields() [3]field {
-	return [3]field{
+func fields() [checkpoints]field {
+	return [checkpoints]field{
 		{recoveryPointFile, func(m *mark) *int64 { return &m.recoveryPoint }},
 		{logStartFile, func(m *mark) *int64 { return &m.logStart }},
 		{highWatermarkFile, func(m *mark) *int64 { return &m.highWatermark }},
+		{cleanerFile, func(m *mark) *int64 { return &m.cleaned }},
 	}
 }
 
-// readCheckpoints reads all three. One that cannot be read says nothing: the
-// logs are then scanned from their beginning, and the high watermark is
-// learnt anew.
+// readCheckpoints reads them all. One that cannot be read says nothing: the
+// logs are then scanned from their beginning, the high watermark is learnt
+// anew, the cleaner begins anew.
+//
+// That recovery points are not known is not the same as that nothing was
+// synced: see [commitlog.UnknownRecoveryPoint].
 func (d *Dir) readCheckpoints() (map[string]mark, error) {
 	marks := map[string]mark{}
 	for _, f := range fields() {
 		name := path.Join(d.root, f.file)
 		b, err := vfs.ReadFile(d.fs, name)
 		if errors.Is(err, fs.ErrNotExist) {
+			d.unknown = d.unknown || f.file == recoveryPointFile
 			continue
 		}
 		if err != nil {
@@ -51,6 +59,7 @@ func (d *Dir) readCheckpoints() (map[string]mark, error) {
 		offsets, err := parseCheckpoint(name, b)
 		if err != nil {
 			d.logger.Warn("a checkpoint cannot be read and is ignored", "error", err)
+			d.unknown = d.unknown || f.file == recoveryPointFile
 			continue
 		}
 		for partition, offset := range offsets {
@@ -139,6 +148,9 @@ func (d *Dir) writeMarks(fresh map[*Entry]mark) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.written = before
+	for name, m := range after {
+		d.stored[name] = m.recoveryPoint
+	}
 	return nil
 }
 
@@ -147,6 +159,7 @@ func (d *Dir) dropMarks(name string) error {
 	d.mu.Lock()
 	if _, ok := d.marks[name]; ok {
 		delete(d.marks, name)
+		delete(d.stored, name)
 		d.stale = true
 	}
 	stale := d.stale

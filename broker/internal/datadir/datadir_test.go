@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/millrace-io/millrace/broker/internal/cleaner"
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/internal/record"
 	"github.com/millrace-io/millrace/internal/vfs"
@@ -60,6 +61,12 @@ func addPartition(t testing.TB, d *Dir, topic string, cfg commitlog.Config) *par
 	p := &partition{Log: l, moved: make(chan struct{})}
 	p.entry = d.Add(p)
 	return p
+}
+
+func (p *partition) Dirt(time.Time, int64, int64) (cleaner.Dirt, error) { return cleaner.Dirt{}, nil }
+
+func (p *partition) Compact(cleaner.Dirt, time.Time, *cleaner.OffsetMap, func(int) error) (cleaner.Result, error) {
+	return cleaner.Result{}, nil
 }
 
 func (p *partition) FlushDone(f commitlog.Flush) error {
@@ -251,7 +258,7 @@ func TestCheckpointGarbageIsIgnored(t *testing.T) {
 		must(t, vfs.WriteFile(m, path.Join(root, recoveryPointFile), []byte(text)))
 		var out bytes.Buffer
 		d := open(t, m, Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
-		if got := d.Partition("a", 0).RecoveryPoint; got != 0 {
+		if got := d.Partition("a", 0).RecoveryPoint; got != commitlog.UnknownRecoveryPoint {
 			t.Errorf("%q: recovery point %d", text, got)
 		}
 		if !strings.Contains(out.String(), recoveryPointFile) {

@@ -35,6 +35,8 @@ type Options struct {
 	// RetentionInterval is how often retention is looked at; 0 means five
 	// minutes (log.retention.check.interval.ms).
 	RetentionInterval time.Duration
+	// Cleaner is how compacted logs are compacted.
+	Cleaner CleanerOptions
 	// NewID makes the directory's id at its first use, 16 random bytes in
 	// URL-safe base64 when nil.
 	NewID func() string
@@ -65,21 +67,26 @@ type Dir struct {
 	// writing is held by who writes the checkpoint files. It comes before mu.
 	writing sync.Mutex
 
+	cleaning cleaning
+
 	// mu guards the checkpoints and the entries.
-	mu      sync.Mutex
-	marks   map[string]mark // by the name of the partition's directory
+	mu    sync.Mutex
+	marks map[string]mark // by the name of the partition's directory
+	// stored are the recovery points in the file, unknown says that it was lost.
+	stored  map[string]int64
+	unknown bool
 	entries map[*Entry]struct{}
-	written [3]string     // the contents of the checkpoint files, by this process
-	changed bool          // something may differ from the files
-	stale   bool          // the files may hold marks that were dropped
-	wake    chan struct{} // for Run: changed was set
+	written [checkpoints]string // the contents of the checkpoint files, by this process
+	changed bool                // something may differ from the files
+	stale   bool                // the files may hold marks that were dropped
+	wake    chan struct{}       // for Run: changed was set
 }
 
 // mark is what the checkpoints say about one partition; -1 where they say
 // nothing.
-type mark struct{ recoveryPoint, logStart, highWatermark int64 }
+type mark struct{ recoveryPoint, logStart, highWatermark, cleaned int64 }
 
-var noMark = mark{-1, -1, -1}
+var noMark = mark{-1, -1, -1, -1}
 
 // Open takes a data directory into use, and makes it where there is none.
 func Open(fsys vfs.FS, root string, opts Options) (*Dir, error) {
@@ -93,7 +100,7 @@ func Open(fsys vfs.FS, root string, opts Options) (*Dir, error) {
 	d := &Dir{
 		fs: fsys, root: root, options: opts, logger: opts.Logger.With("dir", root),
 		files:   vfs.NewFileCache(fsys, cmp.Or(opts.OpenFiles, openFileLimit())),
-		entries: map[*Entry]struct{}{}, wake: make(chan struct{}, 1),
+		entries: map[*Entry]struct{}{}, stored: map[string]int64{}, wake: make(chan struct{}, 1),
 	}
 	d.Flusher = newFlusher(d)
 	if err := vfs.MkdirDurable(fsys, root); err != nil {
@@ -131,6 +138,9 @@ func (d *Dir) start() error {
 	}
 	if d.marks, err = d.readCheckpoints(); err != nil {
 		return err
+	}
+	for name, m := range d.marks {
+		d.stored[name] = m.recoveryPoint
 	}
 	if err := d.sweep(); err != nil {
 		return err
@@ -207,7 +217,8 @@ type Found struct {
 	Path string
 	// Clean says that the log was closed in order.
 	Clean bool
-	// RecoveryPoint is where a scan begins, 0 when nothing is known.
+	// RecoveryPoint is where a scan begins; 0 for a log of which nothing was
+	// synced yet, commitlog.UnknownRecoveryPoint where the checkpoint is lost.
 	RecoveryPoint int64
 	// LogStart is the first offset, 0 when nothing is known.
 	LogStart int64
@@ -225,9 +236,16 @@ func (d *Dir) Partition(topic string, partition int32) Found {
 	if !ok {
 		m = noMark
 	}
+	recoveryPoint := m.recoveryPoint
+	if recoveryPoint < 0 {
+		recoveryPoint = 0
+		if d.unknown {
+			recoveryPoint = commitlog.UnknownRecoveryPoint
+		}
+	}
 	return Found{
 		Path: path.Join(d.root, name), Clean: d.clean,
-		RecoveryPoint: max(m.recoveryPoint, 0), LogStart: max(m.logStart, 0), HighWatermark: m.highWatermark,
+		RecoveryPoint: recoveryPoint, LogStart: max(m.logStart, 0), HighWatermark: m.highWatermark,
 	}
 }
 
@@ -293,6 +311,7 @@ func (d *Dir) forget(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.marks, name)
+	delete(d.stored, name)
 	d.stale = true
 	d.setChanged()
 }

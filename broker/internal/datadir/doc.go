@@ -9,6 +9,7 @@
 //	  recovery-point-offset-checkpoint  per partition: what was flushed
 //	  log-start-offset-checkpoint       per partition: the first offset
 //	  replication-offset-checkpoint     per partition: the high watermark
+//	  cleaner-offset-checkpoint         per partition: below it the log is compacted
 //	  <topic>-<partition>/              a log (package commitlog) and
 //	    partition.metadata              the topic's id
 //
@@ -38,8 +39,9 @@
 // # Who runs what
 //
 // [Dir.Run] owns the goroutines: flushes, and one that writes checkpoints a
-// second after something changed and looks at retention every five minutes.
+// second after something changed and looks at retention every five minutes, and
+// one that compacts (package cleaner), a log at a time and at a bounded rate.
 // With nothing to do there is no timer shorter than that. Without Run all of
-// it can be stepped: [Flusher.Begin], [Dir.Checkpoint], [Dir.Retain]; the
-// simulation does so.
+// it can be stepped: [Flusher.Begin], [Dir.Checkpoint], [Dir.Retain],
+// [Dir.Compact]; the simulation does so.
 package datadir

@@ -34,6 +34,7 @@ type Kept interface {
 type Partition interface {
 	Flushable
 	Kept
+	Compactable
 }
 
 // Entry is a partition in its data directory.
@@ -42,6 +43,9 @@ type Entry struct {
 	partition Partition
 	name      string
 	changed   atomic.Bool // since its last checkpoint
+
+	cleaned     atomic.Int64 // where the cleaner goes on
+	uncleanable atomic.Bool  // the cleaner has given up on it
 
 	// Guarded by the flusher's mu.
 	state   flushState
@@ -53,6 +57,9 @@ func (d *Dir) Add(p Partition) *Entry {
 	e := &Entry{dir: d, partition: p, name: path.Base(p.Dir())}
 	d.mu.Lock()
 	d.entries[e] = struct{}{}
+	if m, ok := d.marks[e.name]; ok {
+		e.cleaned.Store(max(m.cleaned, 0))
+	}
 	d.mu.Unlock()
 	e.Changed() // What its recovery has synced need not be scanned again.
 	return e
@@ -105,6 +112,10 @@ func (e *Entry) Forget() {
 func (e *Entry) takeChanged() bool { return e.changed.Swap(false) }
 
 func (e *Entry) mark() (m mark, err error) {
+	m.cleaned = noMark.cleaned
+	if at := e.cleaned.Load(); at > 0 {
+		m.cleaned = at
+	}
 	m.recoveryPoint, m.logStart, m.highWatermark, err = e.partition.Checkpoint()
 	return m, err
 }

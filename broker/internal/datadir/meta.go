@@ -60,6 +60,9 @@ func (d *Dir) identify() (Meta, error) {
 	name := path.Join(d.root, metaFile)
 	b, err := vfs.ReadFile(d.fs, name)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.beginCheckpoint(); err != nil {
+			return Meta{}, err
+		}
 		meta := Meta{NodeID: d.options.NodeID, DirectoryID: d.options.NewID()}
 		return meta, d.writeMeta(meta)
 	}
@@ -78,6 +81,19 @@ func (d *Dir) identify() (Meta, error) {
 		return meta, d.writeMeta(meta)
 	}
 	return meta, nil
+}
+
+// beginCheckpoint makes an empty checkpoint of recovery points in a directory
+// that is new: one that lacks later was lost.
+func (d *Dir) beginCheckpoint() error {
+	if logs, err := d.LogNames(); err != nil || len(logs) > 0 {
+		return err
+	}
+	name := path.Join(d.root, recoveryPointFile)
+	if _, err := d.fs.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return vfs.WriteFile(d.fs, name, []byte(formatCheckpoint(nil, fields()[0])))
 }
 
 func (d *Dir) writeMeta(m Meta) error {

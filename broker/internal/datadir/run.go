@@ -4,16 +4,20 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
 // checkpointDelay is how long after a change the checkpoints are written.
 const checkpointDelay = time.Second
 
-// Run flushes, writes checkpoints and looks at retention until ctx ends. It
-// then flushes what is dirty.
+// Run flushes, writes checkpoints, looks at retention and compacts until ctx
+// ends. It then flushes what is dirty.
 func (d *Dir) Run(ctx context.Context) error {
 	d.Flusher.open()
+	var cleaner sync.WaitGroup
+	cleaner.Go(func() { d.runCleaner(ctx) })
+	defer cleaner.Wait()
 	retention := time.NewTicker(d.options.RetentionInterval)
 	defer retention.Stop()
 	checkpoint := time.NewTimer(0)

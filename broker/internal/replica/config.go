@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"github.com/millrace-io/millrace/broker/internal/cleaner"
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
 	"github.com/millrace-io/millrace/internal/record"
@@ -26,6 +27,8 @@ type Config struct {
 	// Compact keeps the newest record of each key (cleanup.policy has
 	// compact), so that records without keys are refused.
 	Compact bool
+	// Cleaning rules how a compacted log is compacted.
+	Cleaning cleaner.Policy
 	// ValidateRecords opens compressed batches to check their records
 	// (validate.records=full).
 	ValidateRecords bool
@@ -42,13 +45,16 @@ func ConfigOf(t kafkaconf.Topic) Config {
 		SegmentBytes: t.Log.SegmentBytes, SegmentAge: t.Log.SegmentAge,
 		IndexInterval: t.Log.IndexInterval, MaxIndexBytes: t.Log.IndexBytes,
 		RetentionAge: t.Log.RetentionAge, RetentionBytes: t.Log.RetentionBytes,
-		Compacted: !t.Delete, // compact,delete loses old segments too
+		KeepAll: !t.Delete, Compacted: t.Compact,
 	}
 	return Config{
 		Log: log, Delete: t.Delete, MaxMessageBytes: t.MaxMessageBytes, AppendTime: t.Timestamp.AppendTime,
 		PageCache: t.PageCache, MinISR: t.MinInsync,
 		Timestamps:  &TimestampBounds{Before: t.Timestamp.BeforeMax, After: t.Timestamp.AfterMax},
 		Compression: recompressionOf(t.Compression), Compact: t.Compact, ValidateRecords: t.ValidateRecords,
+		Cleaning: cleaner.Policy{
+			MinDirtyRatio: t.Clean.MinDirtyRatio, MinLag: t.Clean.MinLag, MaxLag: t.Clean.MaxLag, DeleteRetention: t.Clean.DeleteRetention,
+		},
 	}
 }
 

@@ -49,6 +49,8 @@ type life struct {
 	// sick is set when the disk has failed: such a process does not go on for
 	// long.
 	sick bool
+	// dropped is how many records the cleaner has removed.
+	dropped int
 }
 
 // boot starts the broker on what the disk holds. It returns an error when it

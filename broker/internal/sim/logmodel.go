@@ -23,6 +23,9 @@ type logModel struct {
 	// volatile logs follow the page cache: a loss of power may take anything
 	// that was not flushed, acknowledged or not.
 	volatile bool
+	// compacted logs may lack what newer records have replaced, below cleaned.
+	compacted bool
+	cleaned   int64
 }
 
 // appended is a batch that was handed to the log, in the order in which that
@@ -91,6 +94,9 @@ func (m *logModel) retained(start, hw int64) error {
 func (m *logModel) recovered(batches []record.Batch, start, end int64) error {
 	if start > m.start {
 		return fmt.Errorf("I2: %s: the log begins at %d, retention had come to %d", m.name, start, m.start)
+	}
+	if m.compacted {
+		return m.recoveredCompacted(batches, start, end)
 	}
 	first, _ := slices.BinarySearchFunc(m.entries, start, func(e appended, start int64) int { return cmp.Compare(e.base, start) })
 	for i, b := range batches {

@@ -3,7 +3,9 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
+	"github.com/millrace-io/millrace/broker/internal/cleaner"
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
 	"github.com/millrace-io/millrace/broker/internal/group"
@@ -45,8 +47,17 @@ func drawPlan(rng *rand.Rand) plan {
 		PageCache: rng.IntN(8) == 0,
 		MinISR:    1,
 	}
+	if rng.IntN(3) == 0 {
+		data.Compact, data.Log.Compacted, data.Log.KeepAll = true, true, rng.IntN(2) == 0
+	}
+	data.Cleaning = cleaner.Policy{
+		MinDirtyRatio:   []float64{0, 0.5}[rng.IntN(2)],
+		MaxLag:          cleaner.Unlimited,
+		DeleteRetention: time.Duration(rng.IntN(600)) * time.Second,
+	}
 	offsets := data
-	offsets.PageCache, offsets.Log.Compacted = false, true
+	offsets.Compact = true
+	offsets.PageCache, offsets.Log.Compacted, offsets.Log.KeepAll = false, true, true
 	return plan{
 		steps: 500, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
 		offsetPartitions: int32(1 + rng.IntN(2)),

@@ -60,14 +60,14 @@ func (w *World) produce(l *lane) error {
 }
 
 // again sends a batch a second time, as a client does whose reply was lost. It
-// does not wait until retention has removed the batch: the broker may then have
-// forgotten it (KIP-360).
+// does not wait until retention or compaction has removed the batch: the broker
+// may then have forgotten it (KIP-360).
 func (w *World) again(l *lane) error {
 	if len(l.recent) == 0 || l.producer.id < 0 || l.resend < len(l.queue) {
 		return nil
 	}
 	s := l.recent[w.steps.IntN(len(l.recent))]
-	if e := w.logs[l.at].find(s.batch); e == nil || e.base < w.logs[l.at].start {
+	if e := w.logs[l.at].find(s.batch); e == nil || e.base < max(w.logs[l.at].start, w.logs[l.at].cleaned) {
 		return nil
 	}
 	_, err := w.transmit(l, s)
@@ -83,7 +83,14 @@ func (w *World) newBatch(l *lane) *sent {
 	for range n {
 		w.values++
 		value := fmt.Appendf(nil, "%d %s", w.values, bytes.Repeat([]byte{'.'}, w.steps.IntN(w.plan.valueBytes)))
-		b.Append(record.Record{Timestamp: w.now.UnixMilli(), Key: fmt.Append(nil, w.values), Value: value})
+		key := w.values
+		if w.plan.data.Compact {
+			key %= 7
+			if w.steps.IntN(5) == 0 {
+				value = nil
+			}
+		}
+		b.Append(record.Record{Timestamp: w.now.UnixMilli(), Key: fmt.Append(nil, key), Value: value})
 	}
 	batch, err := b.Build()
 	if err != nil {
@@ -201,7 +208,7 @@ func (l *lane) reconnect(m *logModel, outage bool) {
 		l.sequence = 0
 	}
 	for _, s := range slices.Clone(l.queue) {
-		if e := m.find(s.batch); e != nil && e.base < m.start {
+		if e := m.find(s.batch); e != nil && e.base < max(m.start, m.cleaned) {
 			l.done(s) // so old that it was removed: it was committed for certain
 		}
 	}

@@ -40,7 +40,7 @@ type World struct {
 	outage bool  // the power was lost since the last life that came up
 
 	// What came of the run.
-	lives, stops, powerLosses, refusals, acks, commits int
+	lives, stops, powerLosses, refusals, acks, commits, dropped int
 }
 
 // Failure is what a run has found.
@@ -59,7 +59,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Outcome counts what a run has done, so that a test can tell that it did
 // something.
 type Outcome struct {
-	Lives, Stops, PowerLosses, Refusals, Acks, Commits, Events int
+	Lives, Stops, PowerLosses, Refusals, Acks, Commits, Dropped, Events int
 	// Hash is of all events: equal for equal seeds.
 	Hash uint64
 }
@@ -68,7 +68,7 @@ type Outcome struct {
 func Play(seed uint64) (Outcome, error) {
 	w := newWorld(seed)
 	err := w.run()
-	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.refusals, w.acks, w.commits, w.trace.count, w.trace.hash.Sum64()}
+	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.refusals, w.acks, w.commits, w.dropped, w.trace.count, w.trace.hash.Sum64()}
 	if err != nil {
 		return outcome, &Failure{Seed: seed, Err: err, Last: w.trace.String()}
 	}
@@ -240,7 +240,10 @@ func (w *World) act() error {
 	case r < 96:
 		return w.life.checkpoint()
 	case r < 97:
-		return w.retain()
+		if err := w.retain(); err != nil || w.dead() {
+			return err
+		}
+		return w.compact()
 	case r < 98:
 		return w.administer()
 	default:
@@ -303,7 +306,8 @@ func (w *World) heal() error {
 func (w *World) checkRecovered(id partitionID, p *replica.Partition) error {
 	m := w.logs[id]
 	if m == nil {
-		m = &logModel{name: id.String(), volatile: w.plan.config(id.topic).PageCache}
+		config := w.plan.config(id.topic)
+		m = &logModel{name: id.String(), volatile: config.PageCache, compacted: config.Compact}
 		w.logs[id] = m
 	}
 	var batches []record.Batch
