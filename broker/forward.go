@@ -89,6 +89,14 @@ func (f *forwarder) AlterClientQuotas(ctx context.Context, wishes []controller.A
 	})
 }
 
+// AlterScram implements api.Controller.
+func (f *forwarder) AlterScram(ctx context.Context, wishes []controller.ScramWish) ([]controller.ScramResult, error) {
+	return decide(ctx, f, func(s controller.State) ([]metadata.Record, []controller.ScramResult, *controller.Error) {
+		records, results := s.AlterScram(wishes)
+		return records, results, nil
+	})
+}
+
 // UpdateFeatures implements api.Controller.
 func (f *forwarder) UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) error {
 	_, err := decide(ctx, f, func(s controller.State) ([]metadata.Record, struct{}, *controller.Error) {

@@ -60,8 +60,6 @@ func kafkaGoSuite() suite {
 		leftOut: map[string]string{
 			"TestUnsupportedSASLMechanism":                                dialsSASL,
 			"TestWriter/writing_a_message_with_SASL_Plain_authentication": dialsSASL,
-			"TestAlterUserScramCredentials":                               "needs SASL",
-			"TestDescribeUserScramCredentials":                            "needs SASL",
 			"TestClientFindCoordinator":                                   transactions,
 			"TestClientCreateACLs":                                        noAuthorizer,
 			"TestClientDeleteACLs":                                        noAuthorizer,

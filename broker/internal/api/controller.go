@@ -19,6 +19,9 @@ type Controller interface {
 	AlterConfigs(ctx context.Context, wishes []controller.AlterConfig, incremental, validateOnly bool) ([]controller.ConfigResult, error)
 	// AlterClientQuotas answers for the wishes in their order.
 	AlterClientQuotas(ctx context.Context, wishes []controller.AlterQuota, validateOnly bool) ([]*controller.Error, error)
+	// AlterScram changes credentials, all of a user or none, and answers once
+	// for each user.
+	AlterScram(ctx context.Context, wishes []controller.ScramWish) ([]controller.ScramResult, error)
 	// UpdateFeatures updates all features or none; a refusal is a
 	// *controller.Error.
 	UpdateFeatures(ctx context.Context, updates []controller.FeatureUpdate, validateOnly bool) error

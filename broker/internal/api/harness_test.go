@@ -326,6 +326,13 @@ func (n *node) AlterClientQuotas(_ context.Context, wishes []controller.AlterQuo
 	})
 }
 
+func (n *node) AlterScram(_ context.Context, wishes []controller.ScramWish) (results []controller.ScramResult, err error) {
+	return results, n.ask(func(s controller.State) (records []metadata.Record) {
+		records, results = s.AlterScram(wishes)
+		return records
+	})
+}
+
 func (n *node) UpdateFeatures(_ context.Context, updates []controller.FeatureUpdate, validateOnly bool) error {
 	var refusal *controller.Error
 	err := n.ask(func(s controller.State) (records []metadata.Record) {

@@ -75,6 +75,8 @@ func Table() []API {
 		{Key: 47, Min: 0, Max: 0, Access: onGroup("Delete"), serve: later((*Broker).offsetDelete)},
 		{Key: 48, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).describeClientQuotas)},
 		{Key: 49, Min: 0, Max: 1, Access: onCluster("AlterConfigs"), serve: blocking((*Broker).alterClientQuotas)},
+		{Key: 50, Min: 0, Max: 0, Access: onCluster("Describe"), serve: now((*Broker).describeUserScramCredentials)},
+		{Key: 51, Min: 0, Max: 0, Access: onCluster("Alter"), serve: blocking((*Broker).alterUserScramCredentials)},
 		{Key: 57, Min: 0, Max: 2, Access: onCluster("Alter"), serve: blocking((*Broker).updateFeatures)},
 		{Key: 60, Min: 0, Max: 2, Access: onCluster("Describe"), serve: now((*Broker).describeCluster)},
 		{Key: 68, Min: 0, Max: 1, Access: onGroup("Read"), serve: later((*Broker).consumerGroupHeartbeat)},

@@ -42,6 +42,8 @@ func samples() []Record {
 		&ProducerIDs{Broker: 1, Next: 2000},
 		&QuotaChange{QuotaEntity{User: EntityName{Named, "u"}, ClientID: EntityName{Kind: Defaults}}, "producer_byte_rate", new(1.5)},
 		&QuotaChange{QuotaEntity{IP: EntityName{Named, "10.0.0.7"}}, "connection_creation_rate", nil},
+		&ScramChange{ScramUser{"u", ScramSHA512}, &ScramCredential{[]byte("salt"), []byte("stored"), []byte("server"), 4096}},
+		&ScramChange{ScramUser{"u", ScramSHA256}, nil},
 	}
 }
 
@@ -127,7 +129,8 @@ func TestBinaryFormIsFixed(t *testing.T) {
 		"0800" + "1d" + "aa" + zeros + "04" + "0102" + "0102" + "00" + "00" + "00" + "02" + "01" + "06" + "08" + "00": &NewPartition{id, 2, Partition{Replicas: []int32{1}, ISR: []int32{1}, Leader: 1, LastKnownLeader: NoLeader, LeaderEpoch: 3, PartitionEpoch: 4}},
 		"0900" + "16" + "aa" + zeros + "04" + "22" + "00" + "0102" + "02":                                             &PartitionChange{Topic: id, Index: 2, ISR: []int32{1}, Leader: new(int32(1))},
 		"0a00" + "08" + "02" + "0174" + "0163" + "01" + "0176":                                                        &ConfigChange{Resource{TopicResource, "t"}, "c", new("v")},
-		"0b00" + "03" + "02" + "d00f": &ProducerIDs{1, 1000},
+		"0b00" + "03" + "02" + "d00f":                                                    &ProducerIDs{1, 1000},
+		"0d00" + "0c" + "0175" + "02" + "01" + "0161" + "0162" + "0163" + "8040":         &ScramChange{ScramUser{"u", ScramSHA512}, &ScramCredential{[]byte("a"), []byte("b"), []byte("c"), 4096}},
 		"0c00" + "10" + "00" + "02" + "0163" + "01" + "016b" + "01" + "3ff8000000000000": &QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}, IP: EntityName{Kind: Defaults}}, "k", new(1.5)},
 	} {
 		if got := hex.EncodeToString(Append(nil, r)); got != want {

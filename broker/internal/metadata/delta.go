@@ -25,6 +25,7 @@ type Delta struct {
 	brokers   map[int32]bool
 	configs   map[Resource]bool
 	quotas    bool
+	scram     bool
 	ids       bool
 	clusterID bool
 	features  bool

@@ -1,5 +1,5 @@
 // Package metadata is what a cluster knows about itself: brokers, topics,
-// partitions, configs, producer ids, quotas. It is a value, not a store.
+// partitions, configs, producer ids, quotas, credentials. It is a value, not a store.
 //
 //	record, record, ... ──▶ Delta ──▶ Image, Image, ... ──▶ Publisher ──▶ readers
 //	(one raft entry)        (what      (immutable)          (atomic        (API, replica set,

@@ -11,7 +11,7 @@ import (
 // and only if their records are (invariant I15).
 func (i *Image) Records() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		_ = i.dumpCluster(yield) && i.dumpBrokers(yield) && i.dumpTopics(yield) && i.dumpConfigs(yield) && i.dumpQuotas(yield)
+		_ = i.dumpCluster(yield) && i.dumpBrokers(yield) && i.dumpTopics(yield) && i.dumpConfigs(yield) && i.dumpQuotas(yield) && i.dumpScram(yield)
 	}
 }
 

@@ -21,6 +21,7 @@ type Image struct {
 	folded  tree[string, string, byText] // fold(name) → name
 	configs tree[Resource, map[string]string, byResource]
 	quotas  tree[QuotaEntity, map[string]float64, byEntity]
+	scram   tree[ScramUser, *ScramCredential, byScramUser]
 	brokers []*Broker // by id
 
 	features       map[string]int16

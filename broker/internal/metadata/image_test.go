@@ -39,6 +39,7 @@ func small(t testing.TB) *Image {
 		&ProducerIDs{Broker: 1, Next: 1000},
 		&QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}}, "producer_byte_rate", new(1024.0)},
 		&QuotaChange{QuotaEntity{ClientID: EntityName{Kind: Defaults}}, "consumer_byte_rate", new(2048.0)},
+		&ScramChange{ScramUser{"u", ScramSHA256}, &ScramCredential{[]byte("salt"), []byte("stored"), []byte("server"), 4096}},
 	)
 	return i
 }
@@ -55,6 +56,7 @@ func TestImagesDoNotChange(t *testing.T) {
 		&BrokerChange{Broker: 2, Epoch: 1, Fenced: Clear},
 		&UnregisterBroker{Broker: 1, Epoch: 1},
 		&QuotaChange{QuotaEntity{ClientID: EntityName{Named, "c"}}, "producer_byte_rate", nil},
+		&ScramChange{ScramUser{"u", ScramSHA256}, nil},
 	)
 	if diff := cmp.Diff(was, dump(before), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the older image changed:\n%s", diff)

@@ -31,6 +31,7 @@ const (
 	kindConfig           kind = 10
 	kindProducerIDs      kind = 11
 	kindQuotaChange      kind = 12
+	kindScramChange      kind = 13
 )
 
 // NoOp changes nothing.
@@ -184,6 +185,8 @@ func (k kind) blank() Record {
 		return &ProducerIDs{}
 	case kindQuotaChange:
 		return &QuotaChange{}
+	case kindScramChange:
+		return &ScramChange{}
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ var shapes = map[int16]string{
 	46: "4 [ s [ 4 ] ~ ] ~",                                                        // ListPartitionReassignments
 	48: "[ s 1 s ~ ] 1 ~",                                                          // DescribeClientQuotas
 	49: "[ [ s s ~ ] [ s 8 1 ~ ] ~ ] 1 ~",                                          // AlterClientQuotas
+	50: "[ s ~ ] ~",                                                                // DescribeUserScramCredentials
+	51: "[ s 1 ~ ] [ s 1 4 b b ~ ] ~",                                              // AlterUserScramCredentials
 	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
 	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
 	68: "s s 4 s s 4 [ s ] s:1+ s [ u [ 4 ] ~ ] ~",                                 // ConsumerGroupHeartbeat
