@@ -43,11 +43,17 @@ func (g *Groups) OffsetCommit(_ context.Context, req *group.CommitRequest, reply
 	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Commit(t, req) })
 }
 
-// OffsetFetch replies when every commit that it shows is committed. Without
-// transactions all offsets are stable.
-func (g *Groups) OffsetFetch(_ context.Context, req group.FetchRequest, _ bool, reply func(group.FetchResponse)) {
+// TxnOffsetCommit replies when the offsets are in the log, pending.
+func (g *Groups) TxnOffsetCommit(_ context.Context, req *group.TxnCommitRequest, reply func(*group.TxnCommitResponse)) {
+	refuse := func(err *kerr.Error) *group.TxnCommitResponse { return group.RefuseTxnCommit(req, err) }
+	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.CommitTxn(t, req) })
+}
+
+// OffsetFetch replies when every commit that it shows is committed. With
+// stable, offsets that an open transaction may change are refused.
+func (g *Groups) OffsetFetch(_ context.Context, req group.FetchRequest, stable bool, reply func(group.FetchResponse)) {
 	refuse := func(err *kerr.Error) group.FetchResponse { return group.RefuseFetch(req.Group, err) }
-	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Fetch(t, &req) })
+	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Fetch(t, &req, stable) })
 }
 
 // OffsetDelete deletes offsets that no member needs.

@@ -43,6 +43,8 @@ func groupKind(opts *GroupOptions) kind[*group.State] {
 		gone:   (*group.State).Gone,
 		expire: (*group.State).ExpireOffsets,
 		read:   readGroupRecord,
+
+		complete: (*group.State).Complete,
 	}
 }
 
@@ -54,6 +56,26 @@ func readGroupRecord(key, value []byte) (entryRecord[*group.State], error) {
 	if err != nil {
 		return entryRecord[*group.State]{}, err
 	}
-	apply := func(s *group.State, _ *turn.Producer, now time.Time) { s.Apply(rec, now) }
+	apply := func(s *group.State, p *turn.Producer, now time.Time) {
+		if offset, ok := rec.(*group.OffsetRecord); ok && p != nil {
+			s.ApplyUnstable(offset, p.ID)
+			return
+		}
+		s.Apply(rec, now)
+	}
 	return entryRecord[*group.State]{rec.GroupID(), apply}, nil
+}
+
+// WriteMarker ends a producer's transaction in a partition of
+// __consumer_offsets: the offsets that it has committed there become visible,
+// or are dropped. What Markers.WriteMarker promises holds for it.
+func (g *Groups) WriteMarker(partition int32, m Marker, done func(error)) {
+	s, err := g.at(partition)
+	if err != nil {
+		done(err)
+		return
+	}
+	out := s.mark(time.Now(), m, done)
+	g.schedule(out.next)
+	g.finish(s, out)
 }

@@ -10,6 +10,9 @@ type Log interface {
 	// does not wait for the flush or for replicas, and keeps nothing of b. It
 	// calls no done of Await: a lock is held over it that done takes.
 	Append(b record.Batch) (last int64, err error)
+	// Mark writes the marker that ends a producer's transaction, and returns
+	// its offset. What holds for Append holds for it.
+	Mark(m Marker) (offset int64, err error)
 	// Epoch is the epoch of the leadership.
 	Epoch() int32
 	// Await calls done once: with nil when the high watermark has passed the
@@ -19,4 +22,17 @@ type Log interface {
 	// Replay hands over every batch from the start of the log to its end at
 	// the time of the call, whether committed or not.
 	Replay(visit func(record.Batch) error) error
+}
+
+// A Marker ends a producer's transaction in one partition.
+type Marker struct {
+	ProducerID    int64
+	ProducerEpoch int16
+	// CoordinatorEpoch is the epoch in which the transaction's coordinator
+	// leads: partitions refuse markers of one that was replaced.
+	CoordinatorEpoch int32
+	Commit           bool
+	// Version is the version of transactions: from 2 on ProducerEpoch is that
+	// of the producer's next transaction.
+	Version int16
 }

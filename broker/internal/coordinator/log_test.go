@@ -44,6 +44,23 @@ func (l *memLog) Append(b record.Batch) (int64, error) {
 	return l.end - 1, nil
 }
 
+func (l *memLog) Mark(m Marker) (int64, error) {
+	var b record.Builder
+	b.SetProducer(m.ProducerID, m.ProducerEpoch, noSequence)
+	b.SetTransactional(true)
+	b.SetControl(true)
+	key := []byte{0, 0, 0, abortMarker}
+	if m.Commit {
+		key[3] = commitMarker
+	}
+	b.Append(record.Record{Key: key, Value: make([]byte, 6)})
+	batch, err := b.Build()
+	if err != nil {
+		return 0, err
+	}
+	return l.Append(batch)
+}
+
 func (l *memLog) Epoch() int32 { return 7 }
 
 func (l *memLog) Await(offset int64, done func(error)) {

@@ -92,8 +92,15 @@ func (r *Runtime[S]) AwaitLoaded(ctx context.Context) error {
 // seat finds who coordinates a key here.
 func (r *Runtime[S]) seat(id string) (*seat[S], *kerr.Error) {
 	r.mu.RLock()
+	partition := PartitionFor(id, r.count)
+	r.mu.RUnlock()
+	return r.at(partition)
+}
+
+func (r *Runtime[S]) at(partition int32) (*seat[S], *kerr.Error) {
+	r.mu.RLock()
 	defer r.mu.RUnlock()
-	s := r.seats[PartitionFor(id, r.count)]
+	s := r.seats[partition]
 	switch {
 	case r.closed:
 		return nil, kerr.CoordinatorNotAvailable

@@ -88,6 +88,17 @@ func (s *seat[S]) do(now time.Time, id string, event func(S, *turn.Turn), c call
 	return out
 }
 
+// tell hands an event to the shard that nobody waits for.
+func (s *seat[S]) tell(now time.Time, id string, event func(S, *turn.Turn)) outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	if s.shard != nil {
+		s.take(s.shard.Do(now, 0, id, event), &out)
+	}
+	return out
+}
+
 // tick does one thing that is due. It reports false when nothing is.
 func (s *seat[S]) tick(now time.Time) (outbox, bool) {
 	s.mu.Lock()
@@ -157,6 +168,29 @@ func (s *seat[S]) append(t *turn.Turn) error {
 		s.last = last
 	}
 	return err
+}
+
+// mark writes the marker that ends a producer's transaction, and ends it in the
+// shard's machines. A marker that is refused leaves both as they were.
+func (s *seat[S]) mark(now time.Time, m Marker, done func(error)) outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out outbox
+	if s.shard == nil {
+		out.replies = append(out.replies, func() { done(kerr.CoordinatorLoadInProgress) })
+		return out
+	}
+	last, err := s.log.Mark(m)
+	if err != nil {
+		out.replies = append(out.replies, func() { done(err) })
+		return out
+	}
+	s.last = last
+	s.shard.Complete(m.ProducerID, m.Commit, now)
+	s.settle(call{answer: func(any) { done(nil) }, refuse: func(err *kerr.Error) { done(err) }}, nil, &out)
+	s.await(&out)
+	out.next = s.shard.Deadline()
+	return out
 }
 
 // passed takes the news that the high watermark has passed an offset, or never

@@ -5,13 +5,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Delete removes a group without members, with its offsets.
+// Delete removes a group without members, with its offsets. One that a
+// transaction has still to commit for stays.
 func (s *State) Delete(t *Turn) {
 	switch {
 	case s.Vacant():
 		t.Reply(kerr.GroupIDNotFound.Code)
 		return
-	case s.Phase() != Empty:
+	case s.Phase() != Empty || len(s.unstable) > 0: // a transaction commits for it
 		t.Reply(kerr.NonEmptyGroup.Code)
 		return
 	}

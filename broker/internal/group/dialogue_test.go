@@ -87,7 +87,7 @@ func (d *dialogue) play(t *testing.T, c *datadriven.TestData) string {
 	case "commit":
 		d.state.Commit(turn, d.commitRequest(a))
 	case "fetch":
-		d.state.Fetch(turn, fetchRequest(a))
+		d.state.Fetch(turn, fetchRequest(a), false)
 	case "forget":
 		d.state.Forget(turn, forgetRequest(a))
 	case "delete":

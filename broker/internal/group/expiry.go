@@ -13,11 +13,11 @@ import (
 func (s *State) ExpireOffsets(t *Turn) {
 	expired := s.retention(t.Now)
 	s.offsets.each(func(topic string, partition int32, offset Offset) {
-		if expired(topic, offset) {
+		if expired(topic, offset) && !s.unstable.has(topic, partition) {
 			s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: partition})
 		}
 	})
-	if s.Phase() == Empty && s.offsets.count() == 0 && len(s.pending) == 0 {
+	if s.Phase() == Empty && s.offsets.count() == 0 && len(s.pending) == 0 && len(s.unstable) == 0 {
 		s.bury(t)
 	}
 }

@@ -219,7 +219,7 @@ func (c *crowd) replay() {
 	for _, rec := range c.log {
 		other.Apply(rec, c.now)
 	}
-	if diff := cmp.Diff(c.s.offsets, other.offsets); diff != "" {
+	if diff := cmp.Diff(c.s.offsets, other.offsets, cmp.Transformer("offset", func(p placed) Offset { return p.Offset })); diff != "" {
 		c.t.Fatalf("offsets (-here +replayed):\n%s", diff)
 	}
 	if c.s.phase == Stable || c.s.phase == Empty {

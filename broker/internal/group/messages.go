@@ -7,22 +7,24 @@ import (
 
 // The requests and responses of the group APIs.
 type (
-	JoinRequest    = kmsg.JoinGroupRequest
-	JoinResponse   = kmsg.JoinGroupResponse
-	SyncRequest    = kmsg.SyncGroupRequest
-	SyncResponse   = kmsg.SyncGroupResponse
-	BeatRequest    = kmsg.HeartbeatRequest
-	BeatResponse   = kmsg.HeartbeatResponse
-	LeaveRequest   = kmsg.LeaveGroupRequest
-	LeaveResponse  = kmsg.LeaveGroupResponse
-	CommitRequest  = kmsg.OffsetCommitRequest
-	CommitResponse = kmsg.OffsetCommitResponse
-	FetchRequest   = kmsg.OffsetFetchRequestGroup
-	FetchResponse  = kmsg.OffsetFetchResponseGroup
-	ForgetRequest  = kmsg.OffsetDeleteRequest
-	ForgetResponse = kmsg.OffsetDeleteResponse
-	Description    = kmsg.DescribeGroupsResponseGroup
-	Listing        = kmsg.ListGroupsResponseGroup
+	JoinRequest       = kmsg.JoinGroupRequest
+	JoinResponse      = kmsg.JoinGroupResponse
+	SyncRequest       = kmsg.SyncGroupRequest
+	SyncResponse      = kmsg.SyncGroupResponse
+	BeatRequest       = kmsg.HeartbeatRequest
+	BeatResponse      = kmsg.HeartbeatResponse
+	LeaveRequest      = kmsg.LeaveGroupRequest
+	LeaveResponse     = kmsg.LeaveGroupResponse
+	CommitRequest     = kmsg.OffsetCommitRequest
+	CommitResponse    = kmsg.OffsetCommitResponse
+	FetchRequest      = kmsg.OffsetFetchRequestGroup
+	FetchResponse     = kmsg.OffsetFetchResponseGroup
+	ForgetRequest     = kmsg.OffsetDeleteRequest
+	ForgetResponse    = kmsg.OffsetDeleteResponse
+	TxnCommitRequest  = kmsg.TxnOffsetCommitRequest
+	TxnCommitResponse = kmsg.TxnOffsetCommitResponse
+	Description       = kmsg.DescribeGroupsResponseGroup
+	Listing           = kmsg.ListGroupsResponseGroup
 
 	ConsumerBeatRequest  = kmsg.ConsumerGroupHeartbeatRequest
 	ConsumerBeatResponse = kmsg.ConsumerGroupHeartbeatResponse
@@ -83,6 +85,11 @@ func RefuseCommit(req *CommitRequest, err *kerr.Error) *CommitResponse {
 		resp.Topics = append(resp.Topics, rt)
 	}
 	return resp
+}
+
+// RefuseTxnCommit answers every partition of a TxnOffsetCommit with an error.
+func RefuseTxnCommit(req *TxnCommitRequest, err *kerr.Error) *TxnCommitResponse {
+	return txnCommitResponse(req, func(string, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
 }
 
 // RefuseFetch answers an OffsetFetch of one group with an error.

@@ -6,11 +6,18 @@ import (
 )
 
 // offsets are a group's committed offsets by topic and partition.
-type offsets map[string]map[int32]Offset
+type offsets map[string]map[int32]placed
+
+// placed is an offset with its place among the records of the group: of two
+// for one partition the later holds.
+type placed struct {
+	Offset
+	order int64
+}
 
 func (o offsets) at(topic string, partition int32) (Offset, bool) {
-	offset, ok := o[topic][partition]
-	return offset, ok
+	p, ok := o[topic][partition]
+	return p.Offset, ok
 }
 
 func (o offsets) count() int {
@@ -21,7 +28,7 @@ func (o offsets) count() int {
 	return n
 }
 
-func (o offsets) apply(rec *OffsetRecord) {
+func (o offsets) apply(rec *OffsetRecord, order int64) {
 	partitions := o[rec.Topic]
 	if rec.Offset == nil {
 		delete(partitions, rec.Partition)
@@ -30,11 +37,14 @@ func (o offsets) apply(rec *OffsetRecord) {
 		}
 		return
 	}
-	if partitions == nil {
-		partitions = map[int32]Offset{}
-		o[rec.Topic] = partitions
+	o.set(rec.Topic, rec.Partition, placed{*rec.Offset, order})
+}
+
+func (o offsets) set(topic string, partition int32, p placed) {
+	if o[topic] == nil {
+		o[topic] = map[int32]placed{}
 	}
-	partitions[rec.Partition] = *rec.Offset
+	o[topic][partition] = p
 }
 
 // each visits all offsets in the order of topics and partitions. The visitor
@@ -42,7 +52,7 @@ func (o offsets) apply(rec *OffsetRecord) {
 func (o offsets) each(visit func(topic string, partition int32, offset Offset)) {
 	for _, topic := range slices.Sorted(maps.Keys(o)) {
 		for _, partition := range slices.Sorted(maps.Keys(o[topic])) {
-			visit(topic, partition, o[topic][partition])
+			visit(topic, partition, o[topic][partition].Offset)
 		}
 	}
 }

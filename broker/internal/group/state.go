@@ -60,6 +60,11 @@ type State struct {
 	syncBy time.Time
 
 	offsets offsets
+	// unstable are the offsets committed in transactions that are open yet, by
+	// producer id.
+	unstable unstable
+	// records counts those of offsets, which orders them.
+	records int64
 
 	// consumer is set while the group is one of the consumer protocol
 	// (KIP-848). What is above, but for the offsets, is then empty.
@@ -71,7 +76,7 @@ type State struct {
 
 // New returns an empty group.
 func New(id string, opts *Options) *State {
-	return &State{id: id, opts: opts, members: newRoster(), pending: map[string]time.Time{}, offsets: offsets{}}
+	return &State{id: id, opts: opts, members: newRoster(), pending: map[string]time.Time{}, offsets: offsets{}, unstable: unstable{}}
 }
 
 // ID is the group id.
@@ -98,7 +103,7 @@ func (s *State) Members() int { return s.members.size() }
 // is vacant afterwards need not be kept.
 func (s *State) Vacant() bool {
 	return s.consumer == nil && s.phase == Empty && !s.recorded && s.generation == 0 &&
-		len(s.pending) == 0 && s.members.size() == 0 && s.offsets.count() == 0
+		len(s.pending) == 0 && s.members.size() == 0 && s.offsets.count() == 0 && len(s.unstable) == 0
 }
 
 // Deadline is when the next Tick is wanted: at the latest when something falls
@@ -125,7 +130,8 @@ func (s *State) record(t *Turn, rec Record) {
 func (s *State) Apply(rec Record, now time.Time) {
 	switch rec := rec.(type) {
 	case *OffsetRecord:
-		s.offsets.apply(rec)
+		s.records++
+		s.offsets.apply(rec, s.records)
 	case *MetadataRecord:
 		if s.consumer == nil || rec.Metadata != nil {
 			s.consumer = nil

@@ -174,7 +174,7 @@ func (w *World) commitOffset(s *seat, k *worker, o *offsetModel) error {
 func (w *World) fetchOffset(s *seat, o *offsetModel) error {
 	floor := o.floor
 	req := &group.FetchRequest{Group: o.group, Topics: []kmsg.OffsetFetchRequestGroupTopic{{Topic: o.topic, Partitions: []int32{o.partition}}}}
-	return w.do(s, o.group, func(g *group.State, t *turn.Turn) { g.Fetch(t, req) }, func(body any) error {
+	return w.do(s, o.group, func(g *group.State, t *turn.Turn) { g.Fetch(t, req, false) }, func(body any) error {
 		offset := body.(group.FetchResponse).Topics[0].Partitions[0].Offset
 		w.trace.add("%s: offset %d of %s-%d shown", o.group, offset, o.topic, o.partition)
 		return o.shown(offset, floor)

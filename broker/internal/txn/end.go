@@ -115,7 +115,8 @@ func (s *State) decide(t *turn.Turn, m Metadata, commit bool) {
 func (s *State) mark(t *turn.Turn) {
 	s.marking, s.retry = true, time.Time{}
 	t.Effects = append(t.Effects, &Ending{
-		ID: s.id, Producer: s.m.Producer, Commit: s.m.Phase == PrepareCommit, Partitions: s.m.Partitions,
+		ID: s.id, Producer: s.m.Producer, Commit: s.m.Phase == PrepareCommit, Version: s.m.Version,
+		Partitions: s.m.Partitions,
 	})
 }
 

@@ -70,6 +70,7 @@ type Ending struct {
 	ID         string
 	Producer   turn.Producer
 	Commit     bool
+	Version    int16
 	Partitions []Partition
 }
 
