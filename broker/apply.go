@@ -12,8 +12,13 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/replica"
 )
 
-// offsetsTopic holds the offsets and members of consumer groups.
-const offsetsTopic = "__consumer_offsets"
+// The topics of the coordinators.
+const (
+	// offsetsTopic holds the offsets and members of consumer groups.
+	offsetsTopic = "__consumer_offsets"
+	// transactionsTopic holds the transactional ids.
+	transactionsTopic = "__transaction_state"
+)
 
 // metadataTopic is the metadata log, which is opened by the quorum.
 const metadataTopic = "__cluster_metadata"
@@ -29,15 +34,26 @@ type applier struct {
 	incarnation metadata.UUID
 	static      map[string]string
 	replicas    *replica.Set
-	groups      *coordinator.Groups
+	coordinated []coordinated
 	dir         *datadir.Dir
 	quotas      *quota.Book
 	logger      *slog.Logger
 
 	live bool
-	// led holds the leader epoch of each partition of the offsets topic whose
-	// shard is here.
+}
+
+// coordinated is a topic whose leaders coordinate something.
+type coordinated struct {
+	topic       string
+	coordinator leadership
+	// led holds the leader epoch of each partition whose shard is here.
 	led map[int32]int32
+}
+
+// leadership is the part of a coordinator that apply.go turns.
+type leadership interface {
+	Lead(partition, count int32, log coordinator.Log)
+	Resign(partition int32)
 }
 
 // apply is the metadata.Publisher's subscriber.
@@ -50,7 +66,7 @@ func (a *applier) apply(d *metadata.Delta, i *metadata.Image) {
 		a.live = true
 		a.setAside(i)
 		a.open(slices.Collect(i.Topics()), i)
-		a.seat(i)
+		a.seatAll(i)
 		a.limit(i)
 		return
 	}
@@ -61,7 +77,7 @@ func (a *applier) apply(d *metadata.Delta, i *metadata.Image) {
 		a.assign([]change{{c.Topic, c.Partitions}}, i)
 	}
 	a.configure(d.Configs(), i)
-	a.seat(i)
+	a.seatAll(i)
 	if d.Quotas() || len(d.Configs()) > 0 {
 		a.limit(i)
 	}
@@ -141,10 +157,9 @@ func (a *applier) config(topic string, i *metadata.Image) replica.Config {
 }
 
 func (a *applier) remove(t *metadata.Topic) {
-	if t.Name == offsetsTopic {
-		for partition := range a.led {
-			a.groups.Resign(partition)
-			delete(a.led, partition)
+	for _, c := range a.coordinated {
+		if c.topic == t.Name {
+			c.resignAll()
 		}
 	}
 	if err := a.replicas.Delete(replica.TopicID(t.ID)); err != nil {
@@ -170,28 +185,39 @@ func (a *applier) configure(changed []metadata.Resource, i *metadata.Image) {
 	}
 }
 
-// seat gives the coordinator the partitions of the offsets topic that this
+// seatAll gives the coordinators the partitions of their topics that this
 // broker leads, each under its leader epoch.
-func (a *applier) seat(i *metadata.Image) {
-	t, ok := i.Topic(offsetsTopic)
-	if !ok {
-		return
+func (a *applier) seatAll(i *metadata.Image) {
+	for _, c := range a.coordinated {
+		if t, ok := i.Topic(c.topic); ok {
+			a.seat(c, t)
+		}
 	}
+}
+
+func (a *applier) seat(c coordinated, t *metadata.Topic) {
 	for n, p := range t.Partitions {
 		index := int32(n)
-		epoch, seated := a.led[index]
+		epoch, seated := c.led[index]
 		switch {
 		case p.Leader != a.broker && seated:
-			a.groups.Resign(index)
-			delete(a.led, index)
+			c.coordinator.Resign(index)
+			delete(c.led, index)
 		case p.Leader == a.broker && (!seated || epoch != p.LeaderEpoch):
-			log, ok := a.replicas.Partition(offsetsTopic, index)
+			log, ok := a.replicas.Partition(c.topic, index)
 			if !ok {
-				a.logger.Error("groups of a partition cannot be served", "err", fmt.Errorf("%s-%d is offline", offsetsTopic, index))
+				a.logger.Error("what a partition coordinates cannot be served", "err", fmt.Errorf("%s-%d is offline", c.topic, index))
 				continue
 			}
-			a.groups.Lead(index, int32(len(t.Partitions)), groupLog{log, p.LeaderEpoch})
-			a.led[index] = p.LeaderEpoch
+			c.coordinator.Lead(index, int32(len(t.Partitions)), shardLog{log, p.LeaderEpoch})
+			c.led[index] = p.LeaderEpoch
 		}
+	}
+}
+
+func (c coordinated) resignAll() {
+	for partition := range c.led {
+		c.coordinator.Resign(partition)
+		delete(c.led, partition)
 	}
 }

@@ -39,6 +39,7 @@ type Broker struct {
 	replicas *replica.Set
 	groups   *coordinator.Groups
 	quotas   *quota.Book
+	txns     *coordinator.Transactions
 	forward  *forwarder
 	metrics  *metrics
 	api      *api.Broker
@@ -95,6 +96,7 @@ func (b *Broker) start(ctx, running context.Context) error {
 	b.run("data directory", func() error { return b.dir.Run(running) })
 	b.run("quorum", func() error { return b.runner.Run(running) })
 	b.run("group coordinator", func() error { return ignore(running, b.groups.Run(running)) })
+	b.run("transaction coordinator", func() error { return ignore(running, b.txns.Run(running)) })
 	if err := b.join(ctx, incarnation, listeners); err != nil {
 		return err
 	}
@@ -169,13 +171,17 @@ func (b *Broker) openQuorum(incarnation metadata.UUID) (err error) {
 	})
 	b.groups = coordinator.NewGroups(b.groupOptions(server))
 	b.quotas = quota.New(quotaConfig(server.QuotaConfig()))
+	b.txns = coordinator.NewTransactions(transactionOptions(server, &markers{b.replicas, b.groups}, b.cfg.Logger))
 	b.forward = &forwarder{
 		runner: b.runner, broker: b.cfg.NodeID, logger: b.cfg.Logger,
 		rules: controller.Rules{Static: static, LowerReplication: b.cfg.LowerReplication, NewID: newID},
 	}
 	applier := &applier{
 		broker: b.cfg.NodeID, incarnation: incarnation, static: static, replicas: b.replicas,
-		groups: b.groups, dir: b.dir, quotas: b.quotas, logger: b.cfg.Logger, led: map[int32]int32{},
+		coordinated: []coordinated{
+			{offsetsTopic, b.groups, map[int32]int32{}}, {transactionsTopic, b.txns, map[int32]int32{}},
+		},
+		dir: b.dir, quotas: b.quotas, logger: b.cfg.Logger,
 	}
 	b.images.Subscribe(applier.apply)
 	return nil
@@ -209,14 +215,18 @@ func (b *Broker) join(ctx context.Context, incarnation metadata.UUID, listeners 
 	if err := b.forward.unfence(ctx); err != nil {
 		return fmt.Errorf("unfence: %w", err)
 	}
-	return b.groups.AwaitLoaded(ctx)
+	if err := b.groups.AwaitLoaded(ctx); err != nil {
+		return err
+	}
+	return b.txns.AwaitLoaded(ctx)
 }
 
 // serve accepts clients and makes the broker's metrics known.
 func (b *Broker) serve(running context.Context, listeners []server.Listener) {
 	b.api = api.New(api.Deps{
 		NodeID: b.cfg.NodeID, Static: b.static(), Images: b.images, Replicas: b.replicas, Controller: b.forward,
-		Coordinator: b.groups, Quotas: b.quotas, DataDirs: []string{b.dir.Root()}, Logger: b.cfg.Logger, Metrics: b.metrics.server(),
+		Coordinator: b.groups, Transactions: b.txns, Quotas: b.quotas, DataDirs: []string{b.dir.Root()},
+		Logger: b.cfg.Logger, Metrics: b.metrics.server(),
 	})
 	srv := server.New(b.serverConfig(), b.api)
 	b.run("server", func() error { return ignore(running, srv.Serve(running, listeners...)) })

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/server"
+	"github.com/millrace-io/millrace/broker/internal/txn"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
 )
 
@@ -70,6 +71,17 @@ func (b *Broker) consumerOptions(c kafkaconf.ConsumerGroups) group.ConsumerOptio
 
 func quotaConfig(c kafkaconf.Quotas) quota.Config {
 	return quota.Config{Window: c.Window, MutationWindow: c.MutationWindow, MaxRequestThrottle: c.MaxRequestThrottle}
+}
+
+func transactionOptions(c kafkaconf.Layers, m coordinator.Markers, logger *slog.Logger) coordinator.TransactionOptions {
+	return coordinator.TransactionOptions{
+		Txn: txn.Options{
+			MaxTimeout: c.BrokerValue("transaction.max.timeout.ms").Milliseconds(),
+			Expiration: c.BrokerValue("transactional.id.expiration.ms").Milliseconds(),
+		},
+		Markers: m,
+		Logger:  logger,
+	}
 }
 
 func (b *Broker) serverConfig() server.Config {

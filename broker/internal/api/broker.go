@@ -29,6 +29,8 @@ type Deps struct {
 	Coordinator Coordinator
 	// Quotas books what clients use; nil for no quotas.
 	Quotas *quota.Book
+	// Transactions runs the transactional ids that are led here.
+	Transactions Transactions
 	// DataDirs are the directories that DescribeLogDirs lists.
 	DataDirs []string
 	Logger   *slog.Logger

@@ -45,6 +45,9 @@ type Coordinator interface {
 	DescribeConsumerGroup(ctx context.Context, group string, reply func(kmsg.ConsumerGroupDescribeResponseGroup))
 
 	OffsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse))
+	// TxnOffsetCommit takes offsets of a transaction that includes the group's
+	// partition.
+	TxnOffsetCommit(ctx context.Context, req *kmsg.TxnOffsetCommitRequest, reply func(*kmsg.TxnOffsetCommitResponse))
 	// OffsetFetch answers one group. Topics nil means all that the group has
 	// committed. An unknown group has offset -1 and no error.
 	OffsetFetch(ctx context.Context, group kmsg.OffsetFetchRequestGroup, requireStable bool, reply func(kmsg.OffsetFetchResponseGroup))

@@ -8,34 +8,84 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace-io/millrace/broker/internal/controller"
+	"github.com/millrace-io/millrace/broker/internal/turn"
+	"github.com/millrace-io/millrace/broker/internal/txn"
 )
 
-// InitProducerId (key 22, v0-5): an id for an idempotent producer.
+// InitProducerId (key 22, v0-5): an id for an idempotent producer, or the
+// ownership of a transactional id.
 //
 // Every call without a transactional id gets a new id with epoch 0, as in
-// Kafka, also one that names the id it had (KIP-360). Transactions do not
-// exist: a transactional id is UNSUPPORTED_VERSION, which clients show and do
-// not retry.
+// Kafka, also one that names the id it had (KIP-360). With one, the
+// coordinator bumps the epoch of the producer that owns it, which fences who
+// was that before. Up to v3 a fenced producer is told INVALID_PRODUCER_EPOCH.
 
 const producerIDTimeout = 30 * time.Second
 
-func (b *Broker) initProducerID(c call, req *kmsg.InitProducerIDRequest) *kmsg.InitProducerIDResponse {
-	resp := kmsg.NewPtrInitProducerIDResponse()
-	resp.ProducerID, resp.ProducerEpoch = -1, -1
-	if req.TransactionalID != nil {
-		resp.ErrorCode = kerr.UnsupportedVersion.Code
-		return resp
+func (b *Broker) initProducerID(c call, req *kmsg.InitProducerIDRequest, reply func(*kmsg.InitProducerIDResponse)) {
+	answer := func(g txn.Granted) {
+		resp := kmsg.NewPtrInitProducerIDResponse()
+		resp.ProducerID, resp.ProducerEpoch = g.Producer.ID, g.Producer.Epoch
+		resp.ErrorCode = fencedAs(c.Version >= 4, g.Err)
+		reply(resp)
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, producerIDTimeout)
-	defer cancel()
-	id, err := b.ids.next(ctx)
-	if err != nil {
-		b.Logger.Warn("no producer id for a client", "client_id", c.ClientID, "error", err)
-		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code // Retried by clients.
-		return resp
+	expected := turn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
+	if c.Version < 3 {
+		expected = txn.NoProducer
 	}
-	resp.ProducerID, resp.ProducerEpoch = id, 0
-	return resp
+	switch id := req.TransactionalID; {
+	case id == nil:
+		b.withProducerID(c, func(id int64) { answer(txn.Granted{Producer: turn.Producer{ID: id}}) }, func(err *kerr.Error) { answer(txn.Refuse(err)) })
+	case *id == "" || (expected.ID < 0) != (expected.Epoch < 0):
+		answer(txn.Refuse(kerr.InvalidRequest))
+	default:
+		init := txn.Init{Timeout: time.Duration(req.TransactionTimeoutMillis) * time.Millisecond, Expected: expected}
+		b.grant(c, func(fresh int64, reply func(txn.Granted)) {
+			init := init
+			init.Fresh = fresh
+			b.Transactions.InitProducerID(*id, &init, reply)
+		}, answer)
+	}
+}
+
+// grant asks for something that may turn out to need a producer id, and then
+// asks again with one.
+func (b *Broker) grant(c call, ask func(fresh int64, reply func(txn.Granted)), reply func(txn.Granted)) {
+	ask(txn.NoID, func(g txn.Granted) {
+		if !g.NeedsID {
+			reply(g)
+			return
+		}
+		b.withProducerID(c, func(id int64) { ask(id, reply) }, func(err *kerr.Error) { reply(txn.Refuse(err)) })
+	})
+}
+
+// withProducerID draws an id, which may have to wait for the controller. A
+// failure is an error that clients retry.
+func (b *Broker) withProducerID(c call, got func(int64), failed func(*kerr.Error)) {
+	b.background(c, func(c call) {
+		ctx, cancel := context.WithTimeout(c.ctx, producerIDTimeout)
+		defer cancel()
+		id, err := b.ids.next(ctx)
+		if err != nil {
+			b.Logger.Warn("no producer id for a client", "client_id", c.ClientID, "error", err)
+			failed(kerr.CoordinatorLoadInProgress)
+			return
+		}
+		got(id)
+	})
+}
+
+// fencedAs is an error's code for a client that may not know PRODUCER_FENCED
+// yet (KIP-588).
+func fencedAs(known bool, err *kerr.Error) int16 {
+	switch {
+	case err == nil:
+		return 0
+	case err.Code == kerr.ProducerFenced.Code && !known:
+		return kerr.InvalidProducerEpoch.Code
+	}
+	return err.Code
 }
 
 // producerIDs hands out ids from blocks that the controller reserves for this

@@ -71,11 +71,7 @@ func (b *Broker) autoCreate(ctx context.Context, names []string) map[string]*ker
 	defer cancel()
 	topics := make([]controller.NewTopic, 0, len(names))
 	for _, name := range names {
-		if name == offsetsTopic {
-			topics = append(topics, b.newOffsetsTopic())
-			continue
-		}
-		topics = append(topics, controller.NewTopic{Name: name, Partitions: -1, Replicas: -1})
+		topics = append(topics, b.newTopic(name))
 	}
 	answers := make(map[string]*kerr.Error)
 	results, err := b.Controller.CreateTopics(ctx, topics, false)

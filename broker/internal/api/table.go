@@ -35,9 +35,10 @@ type Access struct {
 }
 
 // Accesses by the resource that they are checked on.
-func onTopic(operation string) Access   { return Access{operation, "Topic"} }
-func onGroup(operation string) Access   { return Access{operation, "Group"} }
-func onCluster(operation string) Access { return Access{operation, "Cluster"} }
+func onTopic(operation string) Access       { return Access{operation, "Topic"} }
+func onGroup(operation string) Access       { return Access{operation, "Group"} }
+func onCluster(operation string) Access     { return Access{operation, "Cluster"} }
+func onTransaction(operation string) Access { return Access{operation, "TransactionalId"} }
 
 // Table lists every API that is served. The ranges are those of Kafka 4.4.
 //
@@ -62,8 +63,12 @@ func Table() []API {
 		{Key: 19, Min: 2, Max: 7, Access: onTopic("Create"), serve: blocking((*Broker).createTopics)},
 		{Key: 20, Min: 1, Max: 6, Access: onTopic("Delete"), serve: blocking((*Broker).deleteTopics)},
 		{Key: 21, Min: 0, Max: 2, Access: onTopic("Delete"), serve: blocking((*Broker).deleteRecords)},
-		{Key: 22, Min: 0, Max: 5, Access: onCluster("IdempotentWrite"), serve: blocking((*Broker).initProducerID)},
+		{Key: 22, Min: 0, Max: 5, Access: onCluster("IdempotentWrite"), serve: later((*Broker).initProducerID)},
 		{Key: 23, Min: 2, Max: 4, Access: onTopic("Describe"), serve: now((*Broker).offsetForLeaderEpoch)},
+		{Key: 24, Min: 0, Max: 5, Access: onTransaction("Write"), serve: later((*Broker).addPartitionsToTxn)},
+		{Key: 25, Min: 0, Max: 4, Access: onTransaction("Write"), serve: later((*Broker).addOffsetsToTxn)},
+		{Key: 26, Min: 0, Max: 5, Access: onTransaction("Write"), serve: later((*Broker).endTxn)},
+		{Key: 28, Min: 0, Max: 6, Access: onTransaction("Write"), serve: later((*Broker).txnOffsetCommit)},
 		{Key: 32, Min: 1, Max: 4, Access: onTopic("DescribeConfigs"), serve: now((*Broker).describeConfigs)},
 		{Key: 33, Min: 0, Max: 2, Access: onTopic("AlterConfigs"), serve: blocking((*Broker).alterConfigs)},
 		{Key: 35, Min: 1, Max: 5, Access: onCluster("Describe"), serve: now((*Broker).describeLogDirs)},
@@ -79,6 +84,8 @@ func Table() []API {
 		{Key: 51, Min: 0, Max: 0, Access: onCluster("Alter"), serve: blocking((*Broker).alterUserScramCredentials)},
 		{Key: 57, Min: 0, Max: 2, Access: onCluster("Alter"), serve: blocking((*Broker).updateFeatures)},
 		{Key: 60, Min: 0, Max: 2, Access: onCluster("Describe"), serve: now((*Broker).describeCluster)},
+		{Key: 65, Min: 0, Max: 0, Access: onTransaction("Describe"), serve: later((*Broker).describeTransactions)},
+		{Key: 66, Min: 0, Max: 2, Access: onTransaction("Describe"), serve: now((*Broker).listTransactions)},
 		{Key: 68, Min: 0, Max: 1, Access: onGroup("Read"), serve: later((*Broker).consumerGroupHeartbeat)},
 		{Key: 69, Min: 0, Max: 1, Access: onGroup("Describe"), serve: later((*Broker).consumerGroupDescribe)},
 		{Key: 74, Min: 0, Max: 1, Access: onCluster("DescribeConfigs"), serve: now((*Broker).listConfigResources)},

@@ -36,6 +36,10 @@ var shapes = map[int16]string{
 	21: "[ s [ 4 8 ~ ] ~ ] 4 ~",                                                    // DeleteRecords
 	22: "s 4 8:3+ 2:3+ ~",                                                          // InitProducerId
 	23: "4 [ s [ 4 4 4 ~ ] ~ ] ~",                                                  // OffsetForLeaderEpoch
+	24: "s:-3 8:-3 2:-3 [:-3 s [ 4 ] ~ ] [:4+ s 8 2 1 [ s [ 4 ] ~ ] ~ ] ~",         // AddPartitionsToTxn
+	25: "s 8 2 s ~",                                                                // AddOffsetsToTxn
+	26: "s 8 2 1 ~",                                                                // EndTxn
+	28: "s s 8 2 4:3+ s:3+ s:3+ [ s:-5 u:6+ [ 4 8 4:2+ s ~ ] ~ ] ~",                // TxnOffsetCommit
 	32: "[ 1 s [ s ] ~ ] 1 1 ~",                                                    // DescribeConfigs
 	33: "[ 1 s [ s s ~ ] ~ ] 1 ~",                                                  // AlterConfigs
 	35: "[ s [ 4 ] ~ ] ~",                                                          // DescribeLogDirs
@@ -50,6 +54,8 @@ var shapes = map[int16]string{
 	51: "[ s 1 ~ ] [ s 1 4 b b ~ ] ~",                                              // AlterUserScramCredentials
 	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
 	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
+	65: "[ s ] ~",                                                                  // DescribeTransactions
+	66: "[ s ] [ 8 ] 8:1+ s:2+ ~",                                                  // ListTransactions
 	68: "s s 4 s s 4 [ s ] s:1+ s [ u [ 4 ] ~ ] ~",                                 // ConsumerGroupHeartbeat
 	69: "[ s ] 1 ~",                                                                // ConsumerGroupDescribe
 	74: "[:1+ 1 ] ~",                                                               // ListConfigResources
