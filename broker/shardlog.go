@@ -6,7 +6,9 @@ import (
 	"math"
 
 	"github.com/millrace-io/millrace/broker/internal/coordinator"
+	"github.com/millrace-io/millrace/broker/internal/producerstate"
 	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
@@ -26,6 +28,15 @@ func (l shardLog) Append(b record.Batch) (last int64, err error) {
 func (l shardLog) Mark(m coordinator.Marker) (offset int64, err error) {
 	result, err := l.partition.WriteMarker(replicaMarker(m))
 	return result.LastOffset, l.leadership(err)
+}
+
+// CheckProducer implements coordinator.Log.
+func (l shardLog) CheckProducer(p turn.Producer) error {
+	err := l.partition.CheckProducer(p.ID, p.Epoch)
+	if errors.Is(err, producerstate.ErrInvalidEpoch) {
+		return fmt.Errorf("%w: %w", coordinator.ErrFenced, err)
+	}
+	return err
 }
 
 // Epoch implements coordinator.Log.

@@ -64,6 +64,7 @@ var codes = []struct {
 	{wait.ErrPending, kerr.RequestTimedOut},
 
 	{coordinator.ErrNotLeader, kerr.NotCoordinator},
+	{coordinator.ErrFenced, kerr.InvalidProducerEpoch},
 
 	{quorum.ErrNotController, kerr.NotController},
 	{quorum.ErrStopped, kerr.NotController},

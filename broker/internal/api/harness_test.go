@@ -24,6 +24,8 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/quota"
 	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
+	"github.com/millrace-io/millrace/broker/internal/turn"
+	"github.com/millrace-io/millrace/broker/internal/txn"
 	"github.com/millrace-io/millrace/broker/internal/wire"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
 	"github.com/millrace-io/millrace/internal/memnet"
@@ -50,6 +52,7 @@ type node struct {
 	images metadata.Publisher
 	set    *replica.Set
 	groups *coordinator.Groups
+	txns   *coordinator.Transactions
 	config setup
 	quotas *quota.Book
 
@@ -89,10 +92,13 @@ func start(t fatal, config setup) *node {
 	})
 	n.groups = coordinator.NewGroups(coordinator.GroupOptions{Group: groupOptions(n.config.static)})
 	n.quotas = quota.New(quota.Config{})
+	n.txns = coordinator.NewTransactions(coordinator.TransactionOptions{
+		Txn: txn.Options{MaxTimeout: 15 * time.Minute, Expiration: 7 * 24 * time.Hour}, Markers: n,
+	})
 	n.images.Subscribe(n.apply)
 	n.form(t)
 	n.Broker = New(Deps{
-		NodeID: 1, Static: n.config.static, Images: &n.images, Replicas: n.set, Controller: n, Coordinator: n.groups, Quotas: n.quotas,
+		NodeID: 1, Static: n.config.static, Images: &n.images, Replicas: n.set, Controller: n, Coordinator: n.groups, Transactions: n.txns, Quotas: n.quotas,
 		DataDirs: []string{"data"}, Metrics: server.Metrics{Failed: n.note},
 	})
 	n.srv = server.New(server.Config{}, n.Broker)
@@ -158,6 +164,7 @@ func (n *node) run(t fatal) {
 		_ = n.srv.Serve(ctx, server.Listener{Name: publicListener, Listener: public}, server.Listener{Name: memoryListener, Listener: memory})
 	})
 	running.Go(func() { _ = n.groups.Run(ctx) })
+	running.Go(func() { _ = n.txns.Run(ctx) })
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
@@ -207,21 +214,44 @@ func (n *node) apply(delta *metadata.Delta, image *metadata.Image) {
 			if err != nil {
 				panic(err)
 			}
-			if change.Topic.Name == offsetsTopic {
+			switch change.Topic.Name {
+			case offsetsTopic:
 				n.groups.Lead(index, int32(len(change.Topic.Partitions)), &memLog{})
+			case transactionsTopic:
+				n.txns.Lead(index, int32(len(change.Topic.Partitions)), &memLog{})
 			}
 		}
 	}
 }
 
-// memLog is a group's log that is durable at once.
+// WriteMarker implements coordinator.Markers.
+func (n *node) WriteMarker(at txn.Partition, m coordinator.Marker, done func(error)) {
+	if at.Topic == offsetsTopic {
+		n.groups.WriteMarker(at.Index, m, done)
+		return
+	}
+	p, ok := n.set.Partition(at.Topic, at.Index)
+	if !ok {
+		done(nil)
+		return
+	}
+	_, err := p.WriteMarker(replica.Marker{
+		ProducerID: m.ProducerID, ProducerEpoch: m.ProducerEpoch, CoordinatorEpoch: m.CoordinatorEpoch,
+		Commit: m.Commit, TransactionVersion: int8(m.Version),
+	})
+	done(err)
+}
+
+// memLog is a coordinator's log that is durable at once.
 type memLog struct {
 	mu      sync.Mutex
 	batches []record.Batch
 	end     int64
 }
 
-func (*memLog) Epoch() int32 { return 0 }
+func (*memLog) Epoch() int32                           { return 0 }
+func (*memLog) Mark(coordinator.Marker) (int64, error) { return 0, nil }
+func (*memLog) CheckProducer(turn.Producer) error      { return nil }
 
 func (l *memLog) Append(b record.Batch) (int64, error) {
 	l.mu.Lock()

@@ -55,8 +55,9 @@ type produceReply struct {
 	topics  []producedTopic
 	parts   []producedPartition
 	leaders []wire.Endpoint
-	awaited int // partitions that the waiter waits for
-	failed  int // partitions that were refused
+	firsts  []firstBatch // that begin a transaction in their partition
+	awaited int          // partitions that the waiter waits for
+	failed  int          // partitions that were refused
 }
 
 type producedTopic struct {
@@ -82,6 +83,9 @@ func (p *produceReply) serve(r *server.Request) (server.Reply, error) {
 	p.acks = p.req.Acks
 	p.expect(0)
 	image := p.b.image()
+	if p.req.Transactional {
+		p.joinTransaction(r, image)
+	}
 	for p.req.NextTopic() {
 		p.names = append(p.names, p.req.Topic...)
 		p.topics = append(p.topics, producedTopic{name: len(p.req.Topic), id: p.req.TopicID, partitions: p.req.TopicPartitions})
@@ -135,7 +139,11 @@ func (p *produceReply) append(part *replica.Partition) (replica.AppendResult, er
 	if err != nil {
 		return replica.AppendResult{}, err
 	}
-	return part.Append(batch, replica.AppendRequest{Acks: p.acks, LeaderEpoch: -1})
+	guard, err := p.joined()
+	if err != nil {
+		return replica.AppendResult{}, err
+	}
+	return part.Append(batch, replica.AppendRequest{Acks: p.acks, LeaderEpoch: -1, Guard: guard})
 }
 
 var (

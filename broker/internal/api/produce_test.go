@@ -348,22 +348,6 @@ func TestIdempotentProduce(t *testing.T) {
 	}
 }
 
-// A transactional producer is told at once that there are no transactions.
-func TestTransactionsAreRefused(t *testing.T) {
-	n := start(t, setup{})
-	c := n.client(t)
-	init := kmsg.NewPtrInitProducerIDRequest()
-	init.Version, init.TransactionalID = 4, new("tx")
-	if got := ask[*kmsg.InitProducerIDResponse](c, init); got.ErrorCode != kerr.UnsupportedVersion.Code || got.ProducerID != -1 {
-		t.Errorf("InitProducerId: %+v", got)
-	}
-	find := kmsg.NewPtrFindCoordinatorRequest()
-	find.Version, find.CoordinatorType, find.CoordinatorKeys = 4, 1, []string{"tx"}
-	if got := ask[*kmsg.FindCoordinatorResponse](c, find).Coordinators[0]; got.ErrorCode != kerr.UnsupportedVersion.Code || got.ErrorMessage == nil {
-		t.Errorf("FindCoordinator: %+v", got)
-	}
-}
-
 // A frame of nothing but empty partitions does not make the reply grow beyond
 // all bounds.
 func TestProduceOfTooManyPartitions(t *testing.T) {

@@ -10,6 +10,10 @@ import (
 // lead the partition, or not any longer.
 var ErrNotLeader = errors.New("not the leader of the coordinator's partition")
 
+// ErrFenced is what a Log returns, wrapped or not, for a producer that has been
+// replaced by one with a newer epoch.
+var ErrFenced = errors.New("the producer has a newer epoch")
+
 // refusal is what a client is told when the log has failed: look for the
 // coordinator elsewhere, or here again in a moment.
 func refusal(err error) *kerr.Error {

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -43,10 +44,22 @@ func (g *Groups) OffsetCommit(_ context.Context, req *group.CommitRequest, reply
 	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Commit(t, req) })
 }
 
-// TxnOffsetCommit replies when the offsets are in the log, pending.
+// TxnOffsetCommit replies when the offsets are in the log, pending. A producer
+// that was fenced is refused before the group decides: a log that refuses what
+// was decided costs all groups of the partition a reload.
 func (g *Groups) TxnOffsetCommit(_ context.Context, req *group.TxnCommitRequest, reply func(*group.TxnCommitResponse)) {
 	refuse := func(err *kerr.Error) *group.TxnCommitResponse { return group.RefuseTxnCommit(req, err) }
-	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.CommitTxn(t, req) })
+	producer := turn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
+	admit := func(log Log) *kerr.Error {
+		switch err := log.CheckProducer(producer); {
+		case errors.Is(err, ErrFenced):
+			return kerr.InvalidProducerEpoch
+		case err != nil:
+			return refusal(err)
+		}
+		return nil
+	}
+	submitIf(g.Runtime, req.Group, admit, refuse, reply, func(s *group.State, t *turn.Turn) { s.CommitTxn(t, req) })
 }
 
 // OffsetFetch replies when every commit that it shows is committed. With

@@ -1,6 +1,9 @@
 package coordinator
 
-import "github.com/millrace-io/millrace/internal/record"
+import (
+	"github.com/millrace-io/millrace/broker/internal/turn"
+	"github.com/millrace-io/millrace/internal/record"
+)
 
 // Log is the partition that a shard lives in, under one
 // leadership: when that is over, its methods fail with ErrNotLeader. Package
@@ -13,6 +16,9 @@ type Log interface {
 	// Mark writes the marker that ends a producer's transaction, and returns
 	// its offset. What holds for Append holds for it.
 	Mark(m Marker) (offset int64, err error)
+	// CheckProducer says why a batch in a producer's transaction would be
+	// refused: ErrFenced, wrapped, when the producer has a newer epoch here.
+	CheckProducer(p turn.Producer) error
 	// Epoch is the epoch of the leadership.
 	Epoch() int32
 	// Await calls done once: with nil when the high watermark has passed the

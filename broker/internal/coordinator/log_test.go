@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
@@ -21,6 +22,7 @@ type memLog struct {
 	fail      error
 	unread    error // what Replay fails with
 	waits     []wait
+	fenced    int16 // epochs below are
 }
 
 type wait struct {
@@ -46,7 +48,7 @@ func (l *memLog) Append(b record.Batch) (int64, error) {
 
 func (l *memLog) Mark(m Marker) (int64, error) {
 	var b record.Builder
-	b.SetProducer(m.ProducerID, m.ProducerEpoch, noSequence)
+	b.SetProducer(m.ProducerID, m.ProducerEpoch, firstSequence)
 	b.SetTransactional(true)
 	b.SetControl(true)
 	key := []byte{0, 0, 0, abortMarker}
@@ -59,6 +61,15 @@ func (l *memLog) Mark(m Marker) (int64, error) {
 		return 0, err
 	}
 	return l.Append(batch)
+}
+
+func (l *memLog) CheckProducer(p turn.Producer) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.Epoch < l.fenced {
+		return ErrFenced
+	}
+	return nil
 }
 
 func (l *memLog) Epoch() int32 { return 7 }

@@ -125,12 +125,18 @@ func (r *Runtime[S]) all() []*seat[S] {
 // the machine's answer or what refuse makes of an error, without locks, before
 // submit returns or later.
 func submit[S machine, R any](r *Runtime[S], id string, refuse func(*kerr.Error) R, reply func(R), event func(S, *turn.Turn)) {
+	submitIf(r, id, nil, refuse, reply, event)
+}
+
+// submitIf is submit under a condition that holds while the machine decides.
+func submitIf[S machine, R any](r *Runtime[S], id string, admit func(Log) *kerr.Error, refuse func(*kerr.Error) R, reply func(R), event func(S, *turn.Turn)) {
 	s, err := r.seat(id)
 	if err != nil {
 		reply(refuse(err))
 		return
 	}
 	out := s.do(time.Now(), id, event, call{
+		admit:  admit,
 		answer: func(body any) { reply(body.(R)) },
 		refuse: func(err *kerr.Error) { reply(refuse(err)) },
 	})

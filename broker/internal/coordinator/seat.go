@@ -11,6 +11,9 @@ import (
 
 // A call is a request on its way: how it is answered, and how it is refused.
 type call struct {
+	// admit says under the seat's lock why the request is refused, nil where
+	// nothing can be wrong.
+	admit  func(Log) *kerr.Error
 	answer func(body any)
 	refuse func(*kerr.Error)
 }
@@ -81,6 +84,12 @@ func (s *seat[S]) do(now time.Time, id string, event func(S, *turn.Turn), c call
 		}
 		out.refuse(c, err)
 		return out
+	}
+	if c.admit != nil {
+		if err := c.admit(s.log); err != nil {
+			out.refuse(c, err)
+			return out
+		}
 	}
 	s.tickets++
 	s.parked[s.tickets] = c

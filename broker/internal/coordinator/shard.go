@@ -186,16 +186,16 @@ func (s *Shard[S]) Batch(t *turn.Turn) (record.Batch, error) {
 	return b.Build()
 }
 
-// transactional builds a batch in a producer's transaction. It has no sequence:
-// the coordinator writes for the producer, which counts its own batches only.
+// transactional builds a batch in a producer's transaction. Its sequence says
+// nothing, since the producer counts its own batches only: Kafka writes 0.
 func transactional(p *turn.Producer) *record.Builder {
 	var b record.Builder
-	b.SetProducer(p.ID, p.Epoch, noSequence)
+	b.SetProducer(p.ID, p.Epoch, firstSequence)
 	b.SetTransactional(true)
 	return &b
 }
 
-const noSequence = -1
+const firstSequence = 0
 
 // Load replays one batch of the log. Records of kinds that are not known here
 // are passed over and counted: another version of the broker wrote them.

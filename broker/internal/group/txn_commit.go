@@ -47,6 +47,9 @@ func (s *State) mayCommitTxn(req *TxnCommitRequest) *kerr.Error {
 	if req.Generation < 0 && req.MemberID == "" && deref(req.InstanceID) == "" {
 		return nil
 	}
+	if s.consumer != nil {
+		return s.consumerMayCommitTxn(req)
+	}
 	if s.phase == Empty && s.members.size() == 0 && !s.recorded {
 		return kerr.IllegalGeneration // the group is unknown
 	}
@@ -54,6 +57,21 @@ func (s *State) mayCommitTxn(req *TxnCommitRequest) *kerr.Error {
 		return err
 	}
 	if req.Generation != s.generation {
+		return kerr.IllegalGeneration
+	}
+	return nil
+}
+
+// consumerMayCommitTxn is the same for a group of the consumer protocol, whose
+// members' epochs are the generation (KIP-848).
+func (s *State) consumerMayCommitTxn(req *TxnCommitRequest) *kerr.Error {
+	m := s.consumer.members[req.MemberID]
+	switch {
+	case req.Generation < 0 && len(s.consumer.members) == 0:
+		return nil
+	case m == nil:
+		return kerr.UnknownMemberID
+	case req.Generation != m.current.Epoch:
 		return kerr.IllegalGeneration
 	}
 	return nil

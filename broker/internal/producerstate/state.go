@@ -1,6 +1,7 @@
 package producerstate
 
 import (
+	"fmt"
 	"iter"
 	"time"
 
@@ -180,6 +181,15 @@ func (p *Producer) check(b record.Batch) (duplicate Batch, found bool, err error
 		return duplicate, false, refuse(ErrDuplicateSequence, b, p)
 	}
 	return duplicate, false, refuse(ErrOutOfOrderSequence, b, p)
+}
+
+// CheckEpoch decides on what a coordinator writes for a producer: its epoch
+// must not be older than the producer's.
+func (s *State) CheckEpoch(id int64, epoch int16) error {
+	if p, known := s.producers[id]; known && epoch < p.Epoch {
+		return fmt.Errorf("%w: epoch %d of producer %d, which has epoch %d", ErrInvalidEpoch, epoch, id, p.Epoch)
+	}
+	return nil
 }
 
 // Update counts a batch as appended. Its offsets are stamped, and Check or

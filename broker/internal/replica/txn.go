@@ -64,6 +64,14 @@ func (p *Partition) Verify(b record.Batch) (guard producerstate.Guard, ask bool)
 	return p.producers.Verify(b, p.deps.Now())
 }
 
+// CheckProducer says why what a coordinator writes for a producer would be
+// refused here.
+func (p *Partition) CheckProducer(id int64, epoch int16) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.producers.CheckEpoch(id, epoch)
+}
+
 // stable is where read_committed ends, and how many bytes lie below. The
 // caller holds mu.
 func (p *Partition) stable(at Positions, visible int64) (offset, bytes int64) {
@@ -77,7 +85,8 @@ func (p *Partition) stable(at Positions, visible int64) (offset, bytes int64) {
 }
 
 // check decides on a batch in the producers' state: a retry, new or refused.
-// Markers speak for the coordinator and have no sequence.
+// Markers speak for the coordinator and have no sequence, and neither have
+// batches that a coordinator writes for a producer.
 func (p *Partition) check(a *pending) (duplicate producerstate.Batch, found bool, err error) {
 	b := a.batch
 	if b.IsControl() {
@@ -87,8 +96,11 @@ func (p *Partition) check(a *pending) (duplicate producerstate.Batch, found bool
 		}
 		return duplicate, false, err
 	}
+	if a.request.Internal && b.IsTransactional() {
+		return duplicate, false, p.producers.CheckEpoch(b.ProducerID(), b.ProducerEpoch())
+	}
 	duplicate, found, err = p.producers.Check(b, p.writing)
-	if found || err != nil || !b.IsTransactional() || a.request.Internal {
+	if found || err != nil || !b.IsTransactional() {
 		return duplicate, found, err
 	}
 	if !p.producers.Ongoing(b.ProducerID(), b.ProducerEpoch()) && !p.producers.Verified(b, a.request.Guard) {

@@ -23,7 +23,7 @@
 // complete record allows the next transaction. Both wait for the log: markers
 // of a decision that a crash could take back would tear the transaction. What
 // finds the id between the two steps is told CONCURRENT_TRANSACTIONS, and
-// clients ask again. After a crash, a State that was loaded in a prepare phase
+// clients ask again; an [Add] waits for a moment before that. After a crash, a State that was loaded in a prepare phase
 // asks for its markers once more; a second marker changes nothing.
 //
 // # Epochs

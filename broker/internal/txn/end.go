@@ -138,4 +138,5 @@ func (s *State) Marked(t *turn.Turn, e *Ending, err error) {
 	}
 	m.Producer, m.Next = successor(&s.m), none
 	s.record(t, &m)
+	s.admit(t, true)
 }

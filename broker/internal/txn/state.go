@@ -38,6 +38,7 @@ type State struct {
 	// another.
 	marking bool
 	retry   time.Time
+	early   []early
 }
 
 // New returns the state of an id that nobody knows.
@@ -66,6 +67,8 @@ func (s *State) Deadline() time.Time {
 		return time.Time{}
 	case s.m.Phase == Ongoing:
 		return s.m.Started.Add(s.m.Timeout)
+	case len(s.early) > 0 && (s.retry.IsZero() || s.early[0].until.Before(s.retry)):
+		return s.early[0].until
 	case s.m.Phase.prepared():
 		return s.retry
 	default:
@@ -81,6 +84,8 @@ func (s *State) Tick(t *turn.Turn) {
 	case at.IsZero() || at.After(t.Now):
 	case s.m.Phase == Ongoing:
 		s.fence(t)
+	case len(s.early) > 0 && !s.early[0].until.After(t.Now):
+		s.admit(t, false)
 	case s.m.Phase.prepared():
 		s.mark(t)
 	default:
