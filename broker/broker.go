@@ -171,7 +171,7 @@ func (b *Broker) openQuorum(incarnation metadata.UUID) (err error) {
 	})
 	b.groups = coordinator.NewGroups(b.groupOptions(server))
 	b.quotas = quota.New(quotaConfig(server.QuotaConfig()))
-	b.txns = coordinator.NewTransactions(transactionOptions(server, &markers{b.replicas, b.groups}, b.cfg.Logger))
+	b.txns = coordinator.NewTransactions(b.transactionOptions(server))
 	b.forward = &forwarder{
 		runner: b.runner, broker: b.cfg.NodeID, logger: b.cfg.Logger,
 		rules: controller.Rules{Static: static, LowerReplication: b.cfg.LowerReplication, NewID: newID},

@@ -73,14 +73,14 @@ func quotaConfig(c kafkaconf.Quotas) quota.Config {
 	return quota.Config{Window: c.Window, MutationWindow: c.MutationWindow, MaxRequestThrottle: c.MaxRequestThrottle}
 }
 
-func transactionOptions(c kafkaconf.Layers, m coordinator.Markers, logger *slog.Logger) coordinator.TransactionOptions {
+func (b *Broker) transactionOptions(c kafkaconf.Layers) coordinator.TransactionOptions {
 	return coordinator.TransactionOptions{
 		Txn: txn.Options{
 			MaxTimeout: c.BrokerValue("transaction.max.timeout.ms").Milliseconds(),
 			Expiration: c.BrokerValue("transactional.id.expiration.ms").Milliseconds(),
 		},
-		Markers: m,
-		Logger:  logger,
+		Markers: &markers{b.replicas, b.groups},
+		Logger:  b.cfg.Logger,
 	}
 }
 
