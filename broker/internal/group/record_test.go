@@ -74,6 +74,10 @@ func FuzzDecode(f *testing.F) {
 		key, value := rec.Encode()
 		f.Add(key, value)
 	}
+	for _, rec := range consumerRecords() {
+		key, value := rec.Encode()
+		f.Add(key, value)
+	}
 	opts := Options{}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		rec, err := Decode(key, value)
