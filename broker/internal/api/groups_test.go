@@ -190,7 +190,7 @@ func offsetOf(c *client, version int16, group string, id [16]byte) (offset int64
 }
 
 // Item 83 and the admin side of groups.
-func TestDescribeListAndDeleteGroups(t *testing.T) {
+func TestItem83_DescribeListAndDeleteGroups(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	c := n.client(t)

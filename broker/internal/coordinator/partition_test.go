@@ -2,7 +2,7 @@ package coordinator
 
 import "testing"
 
-func TestPartitionFor(t *testing.T) {
+func TestItem81_PartitionFor(t *testing.T) {
 	for _, c := range []struct {
 		id   string
 		want int32

@@ -196,7 +196,7 @@ func TestFailedAppendDropsAndReloads(t *testing.T) {
 	})
 }
 
-func TestLostLeadership(t *testing.T) {
+func TestItem81_LostLeadership(t *testing.T) {
 	running(t, func(t *testing.T, r *Groups, log *memLog) {
 		held := commit(r, "g", 6)
 		log.lose(fmt.Errorf("deposed: %w", ErrNotLeader))
@@ -228,7 +228,7 @@ func TestNewLeaderWaitsForTheTail(t *testing.T) {
 	})
 }
 
-func TestLoadInProgress(t *testing.T) {
+func TestItem81_LoadInProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, log := NewGroups(testOptions()), &memLog{automatic: true, unread: errDisk}
 		if code := commitCode(commit(r, "g", 1).answer(t)); code != kerr.NotCoordinator.Code {

@@ -43,15 +43,6 @@ func newDialogue() *dialogue {
 	return d
 }
 
-func TestDialogues(t *testing.T) {
-	datadriven.Walk(t, "testdata/dialogue", func(t *testing.T, path string) {
-		d := newDialogue()
-		datadriven.RunTest(t, path, func(t *testing.T, c *datadriven.TestData) string {
-			return d.play(t, c)
-		})
-	})
-}
-
 // play runs one line of a script and returns what became of it.
 func (d *dialogue) play(t *testing.T, c *datadriven.TestData) string {
 	a := parse(t, c)
