@@ -10,6 +10,16 @@ func TestSeed(t *testing.T) {
 		test func(*testing.T)
 	}{
 		{"metrics", seedMetrics},
+		{"group-one-owner", seedGroupOneOwner},
+		{"commits", seedCommits},
+		{"auto-commit", seedAutoCommit},
+		{"at-most-once", seedAtMostOnce},
+		{"at-least-once", seedAtLeastOnce},
+		{"rebalance-join", seedRebalanceJoin},
+		{"rebalance-leave", seedRebalanceLeave},
+		{"rebalance-crash", seedRebalanceCrash},
+		{"rebalance-topic-change", seedRebalanceTopicChange},
+		{"heartbeat-session", seedHeartbeatSession},
 	} {
 		t.Run(row.name, row.test)
 	}
