@@ -80,7 +80,8 @@ func newOwners(t *testing.T) *owners { return &owners{t: t, by: map[string]strin
 
 // member makes a client of group g that reports here, and keeps polling.
 func (o *owners) member(b *brokertest.Cluster, name string, opts ...kgo.Opt) *mortal {
-	opts = append(opts, kgo.ConsumerGroup("g"), kgo.DisableAutoCommit(), kgo.MetadataMaxAge(10*time.Second), kgo.MetadataMinAge(time.Second),
+	opts = append([]kgo.Opt{kgo.MetadataMaxAge(10 * time.Second), kgo.MetadataMinAge(time.Second)}, opts...)
+	opts = append(opts, kgo.ConsumerGroup("g"), kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, add map[string][]int32) { o.assigned(name, add) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { o.revoked(name, gone) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { o.revoked(name, gone) }))
