@@ -61,7 +61,7 @@ func (c Config) Validate() error {
 	if c.NodeID < 0 {
 		errs = append(errs, fmt.Errorf("node id %d: need a number from 1", c.NodeID))
 	}
-	names := map[string]bool{internalListener: true}
+	names, addresses := map[string]bool{internalListener: true}, map[string]bool{}
 	for i, l := range c.Listeners {
 		if err := l.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("listener %d: %w", i, err))
@@ -70,8 +70,27 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("listener %d: the name %q is taken", i, l.Name))
 		}
 		names[l.Name] = true
+		if _, port, _ := net.SplitHostPort(l.Address); addresses[l.Address] && port != "0" {
+			errs = append(errs, fmt.Errorf("listener %d: another one listens on %s already", i, l.Address))
+		}
+		addresses[l.Address] = true
 	}
+	errs = append(errs, c.checkReplication()...)
 	return errors.Join(append(errs, kafkaconf.Validate(kafkaconf.BrokerScope, c.Properties))...)
+}
+
+// checkReplication finds a minimum of replicas in sync that no topic of the
+// default replication factor could ever have: no write with acks=all would
+// succeed.
+func (c Config) checkReplication() []error {
+	least, err := strconv.Atoi(c.Properties["min.insync.replicas"])
+	if err != nil {
+		return nil
+	}
+	if factor, err := strconv.Atoi(c.Properties["default.replication.factor"]); err == nil && least > factor {
+		return []error{fmt.Errorf("min.insync.replicas %d is above default.replication.factor %d, so no write with acks=all could succeed; lower it or raise the other", least, factor)}
+	}
+	return nil
 }
 
 func (l Listener) validate() error {

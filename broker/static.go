@@ -3,8 +3,10 @@ package broker
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -87,17 +89,30 @@ func (b *Broker) transactionOptions(c kafkaconf.Layers) coordinator.TransactionO
 func (b *Broker) serverConfig() server.Config {
 	c := b.images.Image().BrokerLayers(b.cfg.NodeID, b.static()).ServerConfig()
 	return server.Config{
-		MaxRequestBytes: c.RequestMaxBytes, MaxQueuedBytes: max(0, c.QueuedMaxRequestBytes), IdleTimeout: c.ConnectionsMaxIdle,
+		MaxRequestBytes: c.RequestMaxBytes, MaxQueuedBytes: queuedBytes(c.QueuedMaxRequestBytes), IdleTimeout: c.ConnectionsMaxIdle,
 		Limits: b.limits, Gate: b.quotas,
 		Logger: b.cfg.Logger, Metrics: b.metrics.server(),
 	}
+}
+
+// queuedBytes bounds the requests in flight: what is configured, or a quarter
+// of the memory that the process may use (GOMEMLIMIT); 0 leaves it to the
+// server where neither is set.
+func queuedBytes(configured int64) int64 {
+	if configured > 0 {
+		return configured
+	}
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 { // -1 only asks
+		return limit / 4
+	}
+	return 0
 }
 
 // limits are the bounds of connections at this moment.
 func (b *Broker) limits() server.Limits {
 	c := b.images.Image().BrokerLayers(b.cfg.NodeID, b.static()).ServerConfig()
 	return server.Limits{
-		Connections: unbounded(c.MaxConnections), PerIP: unbounded(c.MaxConnectionsPerIP), Overrides: c.ConnectionOverrides,
+		Connections: fewer(unbounded(c.MaxConnections), connectionsWithin(descriptorLimit())), PerIP: unbounded(c.MaxConnectionsPerIP), Overrides: c.ConnectionOverrides,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestFileCacheBoundsOpenFiles(t *testing.T) {
+func TestD21_FileCacheBoundsOpenFiles(t *testing.T) {
 	m := NewMem()
 	c := NewFileCache(m, 4)
 	var handles []*Handle

@@ -268,7 +268,7 @@ func TestItem24_LogAppendTime(t *testing.T) {
 }
 
 // The answer names the records at fault from v8 on (KIP-467).
-func TestItem21_RecordErrors(t *testing.T) {
+func TestItem21_B10_RecordErrors(t *testing.T) {
 	n := start(t, setup{})
 	compact := "compact"
 	n.createTopic(t, controller.NewTopic{Name: "t", Partitions: 1, Replicas: 1, Configs: []controller.Config{{Name: "cleanup.policy", Value: &compact}}})
@@ -312,7 +312,7 @@ func TestItem23_TimestampOutOfBounds(t *testing.T) {
 }
 
 // Items 34 to 37, at the level of the API.
-func TestIdempotentProduce(t *testing.T) {
+func TestB12_Item34_Item35_Item36_IdempotentProduce(t *testing.T) {
 	n := start(t, setup{})
 	n.create(t, "t")
 	c := n.client(t)

@@ -70,6 +70,36 @@ func TestItem33_APartitionTwiceInARequest(t *testing.T) {
 	}
 }
 
+// A producer that comes with a new epoch begins at sequence 0; anything else
+// would hide that records of it were lost.
+func TestItem37_ANewEpochBeginsAtSequenceZero(t *testing.T) {
+	n := start(t, setup{})
+	n.create(t, "t")
+	c := n.client(t)
+	for _, step := range []struct {
+		epoch    int16
+		sequence int32
+		want     *kerr.Error
+	}{
+		{0, 0, nil}, {0, 1, nil}, {1, 2, kerr.OutOfOrderSequenceNumber}, {1, 0, nil}, {1, 1, nil}, {0, 2, kerr.InvalidProducerEpoch},
+	} {
+		var b record.Builder
+		b.SetProducer(7, step.epoch, step.sequence)
+		b.Append(record.Record{Value: []byte("v")})
+		built, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := int16(0)
+		if step.want != nil {
+			want = step.want.Code
+		}
+		if got := produced(c, produceTo(9, -1, "t", [16]byte{}, 0, built)).ErrorCode; got != want {
+			t.Errorf("epoch %d, sequence %d: %v, want %v", step.epoch, step.sequence, kerr.ErrorForCode(got), step.want)
+		}
+	}
+}
+
 // KIP-595, at the API: who has another history is told where it parts from
 // this one, and gets no records.
 func TestItem60_DivergingEpochIsTold(t *testing.T) {

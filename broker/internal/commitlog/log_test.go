@@ -81,7 +81,7 @@ func checkRange(t *testing.T, l *Log, all []record.Batch, got []byte, offset, li
 	}
 }
 
-func TestRoll(t *testing.T) {
+func TestItem99_Roll(t *testing.T) {
 	cases := []struct {
 		name string
 		cfg  Config
@@ -147,7 +147,7 @@ func TestAppendRefusesWhatDoesNotContinue(t *testing.T) {
 
 // D9, this package's part: what a full disk let through is cut, reads go on,
 // and writes resume by themselves.
-func TestNoSpaceIsCutAndResumes(t *testing.T) {
+func TestD9_Item106_NoSpaceIsCutAndResumes(t *testing.T) {
 	for _, room := range []int64{0, 10, 61, 150, 500, 1200, 2300} {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
 			fault := vfs.NewFault(newDisk(t))
@@ -278,7 +278,7 @@ func TestSetStartRemovesSegments(t *testing.T) {
 	}
 }
 
-func TestRetain(t *testing.T) {
+func TestItem100_Retain(t *testing.T) {
 	hour := time.Hour.Milliseconds()
 	build := func(t *testing.T, cfg Config) *Log {
 		cfg.SegmentBytes = 200

@@ -233,7 +233,7 @@ func TestReadErrorDoesNotCut(t *testing.T) {
 	}
 }
 
-func TestUnknownFilesAreLeftAlone(t *testing.T) {
+func TestD7_UnknownFilesAreLeftAlone(t *testing.T) {
 	m, _ := flushedLog(t, Config{})
 	strangers := []string{"notes.txt", "00000000000000000000.log.bak", "0.log", "partition.metadata", "00000000000000000005.snapshot"}
 	for _, name := range strangers {

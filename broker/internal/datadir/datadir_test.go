@@ -195,7 +195,7 @@ func TestIdentity(t *testing.T) {
 
 // The marker of a clean stop is good for one start: a crash after it is a
 // crash.
-func TestCleanMarkerIsUsedOnce(t *testing.T) {
+func TestItem103_CleanMarkerIsUsedOnce(t *testing.T) {
 	m := vfs.NewMem()
 	d := open(t, m, Options{})
 	if d.Clean() {
@@ -367,7 +367,7 @@ func TestFlusherCycles(t *testing.T) {
 
 // D10, this package's part: after a failed fsync the directory is offline for
 // good, with all its partitions, and no later flush counts.
-func TestFailedSyncIsFinal(t *testing.T) {
+func TestD10_FailedSyncIsFinal(t *testing.T) {
 	fault := vfs.NewFault(vfs.NewMem())
 	offline := make(chan error, 1)
 	d := open(t, fault, Options{Offline: func(err error) { offline <- err }})

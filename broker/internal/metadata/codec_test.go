@@ -70,7 +70,7 @@ func TestRecordsSurviveTheirBinaryForm(t *testing.T) {
 	}
 }
 
-func TestNextRefuses(t *testing.T) {
+func TestD18_NextRefuses(t *testing.T) {
 	topic := Append(nil, &NewTopic{"t", UUID{1}})
 	for name, tc := range map[string]struct {
 		in   []byte

@@ -158,8 +158,9 @@ func (p *Partition) admit(a *pending, begin, end, position int64) error {
 		return nil
 	}
 	if p.config.AppendTime {
-		b.SetLogAppendTime(now.UnixMilli())
-		a.result.LogAppendTime = now.UnixMilli()
+		p.stamped = max(p.stamped, now.UnixMilli())
+		b.SetLogAppendTime(p.stamped)
+		a.result.LogAppendTime = p.stamped
 	}
 	b.Stamp(end, epoch)
 	p.producers.Update(b, now, position)

@@ -175,7 +175,7 @@ func TestFailedWriteIsUndone(t *testing.T) {
 	}
 }
 
-func TestFailedFlushEndsThePartition(t *testing.T) {
+func TestD10_Item106_FailedFlushEndsThePartition(t *testing.T) {
 	disk := vfs.NewFault(vfs.NewMem())
 	w := newWorld(disk)
 	p := w.lead(t, replica.Config{}, 1)

@@ -46,6 +46,7 @@ type Partition struct {
 	batches []record.Batch
 	aborts  []commitlog.AbortedTxn
 	writing time.Time // the drain's now
+	stamped int64     // the last LogAppendTime, which never goes back
 
 	// rolledAt is where a segment began for which the producers' state is yet
 	// to be saved; 0 for none. The log sets it under its own lock.

@@ -1,8 +1,12 @@
 package server
 
 import (
+	"context"
+	"log/slog"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,6 +175,63 @@ func TestItem13_AMutedConnectionDoesNotDelayTheStop(t *testing.T) {
 		r.close()
 		if took := time.Since(begin); took > 0 {
 			t.Errorf("the stop took %v", took)
+		}
+	})
+}
+
+// exhausted is a listener of a process that is out of descriptors for a while.
+type exhausted struct {
+	net.Listener
+	mu       sync.Mutex
+	failures int
+}
+
+func (l *exhausted) Accept() (net.Conn, error) {
+	l.mu.Lock()
+	l.failures--
+	fail := l.failures >= 0
+	l.mu.Unlock()
+	if fail {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// D20: without descriptors nothing is accepted, without a busy loop, and what
+// is there goes on; afterwards the listener accepts again by itself.
+func TestD20_OutOfDescriptors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		first := r.dial()
+		send(t, first, frame(3, 1, ""))
+		receive(t, first)
+		l, err := r.net.Listen("node-1:9093")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		other := New(Config{Logger: slog.New(slog.NewTextHandler(r.log, nil))}, r.stage)
+		go func() {
+			done <- other.Serve(ctx, Listener{Name: "b", Listener: &exhausted{Listener: l, failures: 5}})
+		}()
+		begin := time.Now()
+		nc, err := r.net.Dial(ctx, "tcp", "node-1:9093")
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(t, nc, frame(3, 2, ""))
+		receive(t, nc)
+		if took := time.Since(begin); took < 100*time.Millisecond || took > 5*time.Second {
+			t.Errorf("accepted again after %v", took)
+		}
+		if lines := strings.Count(r.log.String(), "cannot accept"); lines != 5 {
+			t.Errorf("%d lines for 5 failures", lines)
+		}
+		_ = nc.Close()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }
