@@ -26,18 +26,25 @@ type conn struct {
 	br      *bufio.Reader
 	request Request
 	armed   time.Time // the read deadline last set
+	small   bool      // the last frame came as a whole, in the read buffer
 
 	ring ring
 	mute Mute
 
+	// sending is the right to send and to touch replies in the ring, of the
+	// writer or the reader. Nobody waits for it: missed says that the writer
+	// wanted it while the reader had it.
+	sending, missed atomic.Bool
+	// Of who has the right.
+	out     Out
+	taken   []slot
+	writeBy time.Time // the write deadline last set
+
 	// The writer's.
 	waker     *Waker
 	woken     <-chan struct{}
-	out       Out
-	taken     []slot
 	timer     *time.Timer
 	timerAt   time.Time       // when the timer fires; zero if it is not armed
-	writeBy   time.Time       // the write deadline last set
 	readerEnd <-chan struct{} // closed when the reader ends; nil once the writer knows
 
 	sentAt   atomic.Int64 // when replies were last sent, in nanoseconds
@@ -72,6 +79,7 @@ func (c *conn) run() {
 	err := c.read()
 	close(readerEnd)
 	if !c.draining.Load() {
+		_ = c.sendReady() // What was served is answered, if the client still listens.
 		c.end(err)
 	}
 	writer.Wait()

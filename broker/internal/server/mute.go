@@ -40,6 +40,9 @@ func (m *Mute) left() time.Duration {
 // unmuted returns once the connection may go on.
 func (c *conn) unmuted() error {
 	for pause := c.mute.left(); pause > 0; pause = c.mute.left() {
+		if err := c.sendReady(); err != nil {
+			return err
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

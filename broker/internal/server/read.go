@@ -15,6 +15,11 @@ import (
 // *CloseError if the client did something to be told about.
 func (c *conn) read() error {
 	for {
+		if !c.frameBuffered() {
+			if err := c.beforeReading(); err != nil {
+				return err
+			}
+		}
 		length, err := c.awaitFrame()
 		if err != nil {
 			return err
@@ -26,6 +31,29 @@ func (c *conn) read() error {
 			return err
 		}
 	}
+}
+
+// beforeReading sees to the replies that are ready. After a small frame with
+// nothing behind it the client waits for its reply, and the reader sends it at
+// once. After a large one, or where a part of the next frame is here, more is
+// under way: the writer sends, while that is read and served.
+func (c *conn) beforeReading() error {
+	if c.small && c.br.Buffered() == 0 {
+		return c.sendReady()
+	}
+	if !c.ring.empty() {
+		c.waker.Wake()
+	}
+	return nil
+}
+
+// frameBuffered reports whether the next frame is here whole.
+func (c *conn) frameBuffered() bool {
+	if c.br.Buffered() < 4 {
+		return false
+	}
+	prefix, err := c.br.Peek(4)
+	return err == nil && c.br.Buffered() >= 4+int(binary.BigEndian.Uint32(prefix))
 }
 
 // awaitFrame waits for the length of the next frame and leaves it unread.
@@ -91,6 +119,7 @@ func (c *conn) armFrame() error {
 // serveFrame reads one frame, waits for its turn and serves it.
 func (c *conn) serveFrame(length int) error {
 	buffered := c.br.Buffered() >= 4+length
+	c.small = buffered
 	if !buffered {
 		if err := c.armFrame(); err != nil {
 			return err
@@ -140,6 +169,12 @@ func (c *conn) serveBody(key int16, length int) error {
 // the ring.
 func (c *conn) serve(produce bool) error {
 	for !c.ring.admits(produce) {
+		if err := c.sendReady(); err != nil {
+			return err
+		}
+		if c.ring.admits(produce) {
+			break
+		}
 		select {
 		case <-c.ring.moved:
 		case <-c.ctx.Done():
@@ -163,8 +198,9 @@ func (c *conn) serve(produce bool) error {
 		reply.Release()
 		return c.ctx.Err()
 	}
-	// A reply behind others is looked at when they have left.
-	if first {
+	// A reply that is ready the reader sends itself, before it waits for
+	// anything. One behind others is looked at when they have left.
+	if first && !reply.Ready() {
 		c.waker.Wake()
 	}
 	return nil

@@ -10,17 +10,78 @@ import (
 // left to wait for.
 func (c *conn) write() error {
 	for {
-		c.taken = c.ring.take(c.taken[:0])
-		if len(c.taken) > 0 {
-			if err := c.send(); err != nil {
+		rest := true
+		if c.hold() {
+			var over bool
+			var err error
+			rest, over, err = c.turn()
+			c.sending.Store(false)
+			if over || err != nil {
 				return err
 			}
-			continue
 		}
-		if over, err := c.await(); over || err != nil {
-			return err
+		if rest && c.rest() {
+			return nil
 		}
 	}
+}
+
+// hold takes the right to send for the writer. If the reader has it, it wakes
+// the writer once it has given it back.
+func (c *conn) hold() bool {
+	if c.sending.CompareAndSwap(false, true) {
+		return true
+	}
+	c.missed.Store(true)
+	return c.sending.CompareAndSwap(false, true)
+}
+
+// turn sends what is ready, or looks at what is not. The writer rests if there
+// was nothing to do, and is over when the connection is.
+func (c *conn) turn() (rest, over bool, err error) {
+	if sent, err := c.sendHead(); sent || err != nil {
+		return false, false, err
+	}
+	head, produce := c.ring.peek()
+	if c.draining.Load() {
+		if head == nil && c.readerEnd == nil || head != nil && !head.Ready() && !produce {
+			return false, true, nil
+		}
+	}
+	return head == nil || !c.expire(head), false, nil
+}
+
+// sendReady sends the replies that are ready at the head of the ring, on the
+// reader's goroutine: to wake the writer for them would cost more than to send
+// them. The reader calls it before it waits for anything, and while whole
+// frames are here it goes on serving them, so that their replies leave
+// together.
+func (c *conn) sendReady() error {
+	if !c.sending.CompareAndSwap(false, true) {
+		c.waker.Wake() // The writer may have looked before the last push.
+		return nil
+	}
+	sent, err := c.sendHead()
+	for more := sent; more && err == nil; {
+		more, err = c.sendHead()
+	}
+	c.sending.Store(false)
+	// What is left has waited behind what was sent, and its deadline is not
+	// known to the writer yet.
+	if c.missed.Swap(false) || sent && !c.ring.empty() {
+		c.waker.Wake()
+	}
+	return err
+}
+
+// sendHead sends what is ready at the head of the ring, and says whether it
+// was anything. The caller has the right to send.
+func (c *conn) sendHead() (bool, error) {
+	c.taken = c.ring.take(c.taken[:0])
+	if len(c.taken) == 0 {
+		return false, nil
+	}
+	return true, c.send()
 }
 
 // send encodes what was taken, up to the size of one write, and writes it.
@@ -53,18 +114,9 @@ func (c *conn) send() error {
 	return err
 }
 
-// await waits until the head of the ring may have become ready, and expires
-// it at its deadline. It is over when the connection is.
-func (c *conn) await() (over bool, err error) {
-	head, produce := c.ring.peek()
-	if c.draining.Load() {
-		if head == nil && c.readerEnd == nil || head != nil && !head.Ready() && !produce {
-			return true, nil
-		}
-	}
-	if head != nil && c.expire(head) {
-		return false, nil
-	}
+// rest waits until the head of the ring may have become ready, or its
+// deadline has come. It is over when the connection is.
+func (c *conn) rest() (over bool) {
 	select {
 	case <-c.woken:
 	case <-c.timer.C:
@@ -73,7 +125,7 @@ func (c *conn) await() (over bool, err error) {
 		c.readerEnd = nil // Known from here on.
 	case <-c.ctx.Done():
 	}
-	return c.ctx.Err() != nil, nil
+	return c.ctx.Err() != nil
 }
 
 // expire ends the wait of the head if its time has come, and says whether it
