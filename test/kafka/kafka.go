@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,8 +30,9 @@ type Broker struct {
 	// Bootstrap is its address, host:port.
 	Bootstrap string
 	// Dir holds its data and its log.
-	Dir  string
-	libs string
+	Dir    string
+	libs   string
+	server *exec.Cmd // nil while it is stopped
 }
 
 // Start runs one broker until the test ends. Properties are lines of
@@ -41,9 +43,24 @@ func Start(t testing.TB, properties ...string) *Broker {
 	clients, controller := freePort(t), freePort(t)
 	b.Bootstrap = fmt.Sprintf("127.0.0.1:%d", clients)
 	b.configure(t, clients, controller, properties)
-	b.run(t)
-	b.await(t)
+	b.format(t)
+	t.Cleanup(func() { b.end(t) })
+	b.Run(t)
 	return b
+}
+
+// Data is the directory that holds its partitions.
+func (b *Broker) Data() string { return b.path("data") }
+
+// Stop ends the broker in order, so that others may look at its data. Run
+// starts it again.
+func (b *Broker) Stop(t testing.TB) {
+	t.Helper()
+	if err := b.server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.server.Wait() // Java ends with 143 after a SIGTERM.
+	b.server = nil
 }
 
 // Cluster is the profile by which clients reach the broker.
@@ -130,30 +147,41 @@ func (b *Broker) java(args ...string) *exec.Cmd {
 	return exec.Command("java", append(flags, args...)...)
 }
 
-func (b *Broker) run(t testing.TB) {
+func (b *Broker) format(t testing.TB) {
 	t.Helper()
 	format := b.java("kafka.tools.StorageTool", "format", "-t", "bWlsbHJhY2UtdGVzdC0wMQ", "-c", b.path("server.properties"))
 	if out, err := format.CombinedOutput(); err != nil {
 		t.Fatalf("format Apache Kafka's directory: %v\n%s", err, out)
 	}
-	output, err := os.Create(b.path("kafka.log"))
+}
+
+// Run starts the broker on the data that it has.
+func (b *Broker) Run(t testing.TB) {
+	t.Helper()
+	output, err := os.OpenFile(b.path("kafka.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer output.Close()
 	server := b.java("kafka.Kafka", b.path("server.properties"))
 	server.Stdout, server.Stderr = output, output
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-		output.Close()
-		if t.Failed() {
-			text, _ := os.ReadFile(b.path("kafka.log"))
-			t.Logf("Apache Kafka said:\n%s", text)
-		}
-	})
+	b.server = server
+	b.await(t)
+}
+
+// end kills what runs, and shows what it said if the test has failed.
+func (b *Broker) end(t testing.TB) {
+	if b.server != nil {
+		b.server.Process.Kill()
+		b.server.Wait()
+	}
+	if t.Failed() {
+		text, _ := os.ReadFile(b.path("kafka.log"))
+		t.Logf("Apache Kafka said:\n%s", text)
+	}
 }
 
 // await returns when the broker answers a metadata request.
