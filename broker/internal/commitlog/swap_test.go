@@ -3,7 +3,6 @@ package commitlog
 import (
 	"errors"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -81,27 +80,6 @@ func TestDamagedSwapIsNotBelieved(t *testing.T) {
 	}
 	if after := names(t, m); !slices.Equal(before, after) {
 		t.Errorf("left are %v, were %v", after, before)
-	}
-}
-
-// D6: of segments that overlap, the later is saved and goes.
-func TestD6_OverlappingSegments(t *testing.T) {
-	m := newDisk(t)
-	l := mustOpen(t, m, Config{}, OpenOptions{})
-	batches := appendN(t, l, 4, 100)
-	must(t, l.Flush())
-	put(t, m, testDir+"/00000000000000000002.log", batches[3])
-	edit(t, m, testDir+"/00000000000000000002.log", func(b []byte) []byte {
-		again := newBatch(2, 0, 1, 1000, "overlaps")
-		return again
-	})
-	l = mustOpen(t, m, Config{}, OpenOptions{})
-	if got := dump(t, l); got != lines(batches) {
-		t.Errorf("read\n%swant\n%s", got, lines(batches))
-	}
-	r := l.Recovery()
-	if len(r.Quarantined) == 0 || r.CutAt == nil || path.Base(r.CutAt.File) != "00000000000000000002.log" {
-		t.Errorf("%+v", r)
 	}
 }
 
