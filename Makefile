@@ -10,7 +10,7 @@ BOOTSTRAP ?=
 SEEDS ?= 2000
 FUZZTIME ?= 10s
 
-.PHONY: all build demo test integration race lint bench fuzz sim mutants clean
+.PHONY: all build demo test integration race lint bench bench-peers fuzz sim mutants clean
 
 all: build
 
@@ -37,6 +37,10 @@ lint:
 bench: build ## benchmarks, start-up time and idle memory
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./internal/record ./broker/internal/{commitlog,wire,api,group,wait}
 	test/startup.sh bin/millrace
+
+bench-peers: build ## the workloads that have goals, beside Apache Kafka; about half an hour
+	BENCH='--runs 5 --bytes 500000000 --time 2s --warm 60s' KAFKA_HEAP_OPTS='-Xms1G -Xmx1G -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35' \
+		$(GO) test -tags integration -run TestSuiteBesideApacheKafka -count 1 -timeout 2h -v ./test/integration
 
 fuzz: ## every fuzz target for FUZZTIME each
 	test/fuzz.sh $(FUZZTIME)

@@ -141,9 +141,19 @@ func (b *Broker) write(t testing.TB, name, text string) {
 	}
 }
 
+// heap is what KAFKA_HEAP_OPTS says, as for Kafka's own scripts, or enough for
+// tests.
+func heap() []string {
+	if opts := os.Getenv("KAFKA_HEAP_OPTS"); opts != "" {
+		return strings.Fields(opts)
+	}
+	return []string{"-Xmx512M", "-Xms512M"}
+}
+
 func (b *Broker) java(args ...string) *exec.Cmd {
-	flags := []string{"-Xmx512M", "-Xms512M", "-Djava.awt.headless=true",
-		"-Dlog4j2.configurationFile=" + b.path("log4j2.properties"), "-cp", b.libs + "/*"}
+	flags := heap()
+	flags = append(flags, "-Djava.awt.headless=true",
+		"-Dlog4j2.configurationFile="+b.path("log4j2.properties"), "-cp", b.libs+"/*")
 	return exec.Command("java", append(flags, args...)...)
 }
 
