@@ -39,6 +39,7 @@ func TestKafkaJS(t *testing.T) {
 		{"gzip", func(r *kgo.Record) bool { return r.Attrs.CompressionType() == 1 }},
 		{"group", func(r *kgo.Record) bool { return r.ProducerID == -1 }},
 		{"idempotent", func(r *kgo.Record) bool { return r.ProducerID >= 0 && !r.Attrs.IsTransactional() }},
+		{"transaction", func(r *kgo.Record) bool { return r.ProducerID >= 0 && r.Attrs.IsTransactional() }},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			p.t = t

@@ -79,6 +79,21 @@ func TestKcatIdempotent(t *testing.T) {
 	}
 }
 
+// With a transactional id kcat writes all of its input in one transaction,
+// which read_committed sees as a whole.
+func TestKcatTransaction(t *testing.T) {
+	p := start(t, t.TempDir(), "0")
+	input := lines(500, "")
+	kcat(t, input, "-P", "-b", p.Kafka, "-t", "x", "-p", "0", "-K", ":", "-X", "transactional.id=kcat")
+	got := kcat(t, "", "-C", "-b", p.Kafka, "-t", "x", "-p", "0", "-o", "beginning", "-e", "-q", "-K", ":", "-X", "isolation.level=read_committed")
+	if got != input {
+		t.Errorf("read back %d bytes of %d", len(got), len(input))
+	}
+	if r := p.first("x"); r.ProducerID < 0 || !r.Attrs.IsTransactional() {
+		t.Errorf("stored with producer %d, transactional %v", r.ProducerID, r.Attrs.IsTransactional())
+	}
+}
+
 // A group of kcat commits, and a second run of it reads nothing again.
 func TestKcatGroup(t *testing.T) {
 	p := start(t, t.TempDir(), "0")

@@ -19,7 +19,6 @@ const (
 	noAuthorizer    = "needs an authorizer"
 	failsEverywhere = "fails on Apache Kafka 4.3 too"
 	shareGroups     = "needs share groups"
-	transactions    = "needs transactions"
 )
 
 func kgoSuite() suite {
@@ -28,7 +27,6 @@ func kgoSuite() suite {
 		env: []string{"KGO_SEEDS=BOOTSTRAP", "KGO_TEST_RF=1", "KGO_TEST_RECORDS=50000", "KGO_LOG_LEVEL=none"},
 		leftOut: map[string]string{
 			"TestOptValuesCoversEveryOption": "parses its own source and runs in its own folder only",
-			"TestTxnEtl":                     transactions,
 		},
 		skips: map[string]string{
 			"TestSCRAMAuth":                            "needs SASL",
@@ -60,7 +58,6 @@ func kafkaGoSuite() suite {
 		leftOut: map[string]string{
 			"TestUnsupportedSASLMechanism":                                dialsSASL,
 			"TestWriter/writing_a_message_with_SASL_Plain_authentication": dialsSASL,
-			"TestClientFindCoordinator":                                   transactions,
 			"TestClientCreateACLs":                                        noAuthorizer,
 			"TestClientDeleteACLs":                                        noAuthorizer,
 			"TestClientDescribeACLs":                                      noAuthorizer,
