@@ -90,6 +90,8 @@ type Rewrite struct {
 	readEnd int64                   // behind it
 	keptEnd int64                   // behind the batch that was kept last
 	size    int64                   // of what was kept
+	// markers are the offsets of the transaction markers that were kept.
+	markers map[int64]bool
 }
 
 // rewriteBuffer is what is written at once.
@@ -101,7 +103,7 @@ func (l *Log) Rewrite(from, to int64) (*Rewrite, error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	r := &Rewrite{log: l, keptEnd: -1, readEnd: -1}
+	r := &Rewrite{log: l, keptEnd: -1, readEnd: -1, markers: map[int64]bool{}}
 	segments := *l.segments.Load()
 	for _, s := range segments[:len(segments)-1] {
 		if s.base >= from && s.base < to {
@@ -194,6 +196,9 @@ func (r *Rewrite) Keep(b record.Batch) error {
 	r.buf = append(r.buf, b...)
 	r.size += int64(len(b))
 	r.keptEnd = b.LastOffset() + 1
+	if b.IsControl() && b.Count() > 0 {
+		r.markers[b.LastOffset()] = true
+	}
 	if len(r.buf) >= rewriteBuffer {
 		return r.writeOut()
 	}
@@ -272,9 +277,11 @@ func (r *Rewrite) finish() (hasTxns bool, err error) {
 }
 
 // joinTxns makes one index of aborted transactions out of those of the old
-// segments. What it says of records that are gone does no harm.
+// segments. A transaction whose marker is gone must not be in it: to a consumer
+// it would have no end, and swallow the producer's later ones.
 func (r *Rewrite) joinTxns() (found bool, err error) {
 	joined, err := abortedIn(r.old, nil, 0, math.MaxInt64)
+	joined = slices.DeleteFunc(joined, func(t AbortedTxn) bool { return !r.markers[t.LastOffset] })
 	if err != nil || len(joined) == 0 {
 		return false, err
 	}

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/millrace-io/millrace/broker/internal/cleaner"
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/producerstate"
 	"github.com/millrace-io/millrace/broker/internal/replica"
@@ -29,6 +31,9 @@ func TestB13OldProducerEpoch(t *testing.T) { play(t, "b13_old_epoch") }
 
 // Transactions that stand open over a stop and over a loss of power.
 func TestTransactionsSurvive(t *testing.T) { play(t, "survive") }
+
+// What is left of transactions once their log is compacted, over crashes.
+func TestItem101_TransactionsAreCompacted(t *testing.T) { play(t, "item101_compacted") }
 
 // play runs one script of testdata/txn against a partition.
 func play(t *testing.T, name string) {
@@ -56,6 +61,10 @@ func play(t *testing.T, name string) {
 //	latest                    what ListOffsets says
 //	delete OFFSET             DeleteRecords
 //	segments BYTES            before anything else
+//	compacted                 the topic is compacted from here on; records have
+//	                          the key that key=K says
+//	compact                   roll, flush, checkpoint, and run the cleaner
+//	wait MINUTES              delete.retention.ms is an hour
 type dialogue struct {
 	mem    *vfs.Mem
 	w      *world
@@ -82,6 +91,16 @@ func (d *dialogue) do(t *testing.T, in *datadriven.TestData) string {
 			m.TransactionVersion = 2
 		}
 		return d.said(d.p.WriteMarker(m))
+	case "compacted":
+		d.config.Compact, d.config.Log.Compacted = true, true
+		d.config.Cleaning = cleaner.Policy{MaxLag: cleaner.Unlimited, DeleteRetention: time.Hour}
+		d.p.Configure(d.config)
+		return ""
+	case "compact":
+		return d.compact(t)
+	case "wait":
+		d.w.now = d.w.now.Add(time.Duration(number(t, in.CmdArgs[0].Key)) * time.Minute)
+		return ""
 	case "flush":
 		d.w.flush()
 	case "restart":
@@ -112,6 +131,24 @@ func (d *dialogue) do(t *testing.T, in *datadriven.TestData) string {
 		t.Fatalf("unknown command %s", in.Cmd)
 	}
 	return d.position()
+}
+
+// compact runs the cleaner over everything that is closed and stable.
+func (d *dialogue) compact(t *testing.T) string {
+	if err := d.p.Log().Roll(); err != nil {
+		t.Fatal(err)
+	}
+	d.w.flush()
+	d.w.checkpointOne(t, d.p, false)
+	dirt, err := d.p.Dirt(d.w.now, 0, d.w.places[d.p.Dir()].RecoveryPoint)
+	if err != nil || !dirt.Due {
+		return fmt.Sprintf("not due: %+v, %v\n", dirt, err)
+	}
+	result, err := d.p.Compact(dirt, d.w.now, cleaner.NewOffsetMap(1<<20), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("cleaned to %d, %d records dropped\n", result.Cleaned, result.Dropped)
 }
 
 func (d *dialogue) reopen(t *testing.T) {
@@ -152,7 +189,13 @@ func (d *dialogue) produce(t *testing.T, in *datadriven.TestData) string {
 	bl.SetProducer(id, int16(option(t, in, "epoch", 0)), sequence)
 	bl.SetTransactional(!in.HasArg("plain"))
 	for i := range n {
-		bl.Append(record.Record{Timestamp: start.UnixMilli() + i, Value: []byte("value")})
+		r := record.Record{Timestamp: start.UnixMilli() + i, Value: []byte("value")}
+		if in.HasArg("key") {
+			var key string
+			in.ScanArgs(t, "key", &key)
+			r.Key = []byte(key)
+		}
+		bl.Append(r)
 	}
 	b, err := bl.Build()
 	if err != nil {
