@@ -89,3 +89,59 @@ func FuzzExpand(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRewrite drops every other record of whatever a log may hold: the batch
+// that results is whole, with the records that were kept.
+func FuzzRewrite(f *testing.F) {
+	for _, codec := range codecs {
+		f.Add([]byte(build(f, codec, sample()...)), false)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, horizon bool) {
+		b, _, err := record.Next(data)
+		if err != nil {
+			return
+		}
+		reseal(b)
+		if b.CheckStored() != nil {
+			return
+		}
+		var d record.Decompressor
+		defer d.Close()
+		records, err := d.Expand(b)
+		if err != nil {
+			return
+		}
+		var w record.Rewriter
+		w.Begin(b)
+		if horizon {
+			w.SetDeleteHorizon(1 << 40)
+		}
+		var kept []record.Raw
+		if err := b.Scan(records, func(r record.Raw) error {
+			if r.OffsetDelta%2 == 0 {
+				w.Keep(r)
+				kept = append(kept, r)
+			}
+			return nil
+		}); err != nil {
+			return
+		}
+		smaller, err := w.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := smaller.CheckStored(); err != nil || smaller.LastOffset() != b.LastOffset() {
+			t.Fatalf("%v out of %v: %v", smaller, b, err)
+		}
+		i := 0
+		if err := smaller.Scan(expand(t, smaller), func(r record.Raw) error {
+			if r.OffsetDelta != kept[i].OffsetDelta || r.Timestamp != kept[i].Timestamp || !bytes.Equal(r.Key, kept[i].Key) {
+				t.Errorf("record %d: %+v, want %+v", i, r, kept[i])
+			}
+			i++
+			return nil
+		}); err != nil || i != len(kept) {
+			t.Fatalf("%d of %d records: %v", i, len(kept), err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"testing"
 
@@ -28,6 +29,7 @@ func FuzzRecover(f *testing.F) {
 	}
 	f.Add(log, uint16(0))
 	f.Add(log[:len(log)-7], uint16(3))
+	f.Add(log[:len(log)-7], uint16(math.MaxUint16))
 	f.Add(append(bytes.Clone(log), make([]byte, 700)...), uint16(4))
 	flipped := bytes.Clone(log)
 	flipped[100] ^= 1
@@ -37,6 +39,9 @@ func FuzzRecover(f *testing.F) {
 		must(t, m.MkdirAll(testDir, 0o755))
 		writeFile(t, m, segment0+logSuffix, segment)
 		opts := OpenOptions{RecoveryPoint: int64(recoveryPoint)}
+		if recoveryPoint == math.MaxUint16 {
+			opts.RecoveryPoint = UnknownRecoveryPoint
+		}
 		l, err := Open(m, testDir, Config{}, opts)
 		must(t, err)
 		if l.Size()+l.Recovery().Cut != int64(len(segment)) {
@@ -100,6 +105,21 @@ func FuzzDecodeEpochs(f *testing.F) {
 		again, err := decodeEpochs(encodeEpochs(list))
 		if err != nil || len(again) != len(list) {
 			t.Errorf("%v written and read is %v, %v", list, again, err)
+		}
+	})
+}
+
+// FuzzDecodeAborted: an index of aborted transactions is read as it was written,
+// or refused.
+func FuzzDecodeAborted(f *testing.F) {
+	f.Add(encodeAborted([]AbortedTxn{{7, 1, 4, 5}, {8, 2, 6, 7}}), int64(0), int64(10))
+	f.Fuzz(func(t *testing.T, b []byte, base, end int64) {
+		list, err := decodeAborted(b, base, end)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(encodeAborted(list), b) {
+			t.Errorf("%v is written otherwise", list)
 		}
 	})
 }
