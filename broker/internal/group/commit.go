@@ -79,7 +79,7 @@ func (s *State) commit(t *Turn, req *CommitRequest, topic string, p kmsg.OffsetC
 	if len(metadata) > s.opts.MaxMetadata {
 		return kerr.OffsetMetadataTooLarge
 	}
-	if s.commitsLate(req, topic, p.Partition) {
+	if s.commitsLate(req.MemberID, req.Generation, topic, p.Partition) {
 		return kerr.StaleMemberEpoch
 	}
 	s.record(t, &OffsetRecord{Group: s.id, Topic: topic, Partition: p.Partition, Offset: &Offset{

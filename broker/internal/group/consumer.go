@@ -147,10 +147,7 @@ func (s *State) applyConsumer(rec consumerRecord, now time.Time) {
 // dissolve ends the group as one of the consumer protocol; offsets stay.
 func (s *State) dissolve() {
 	s.consumer = nil
-	s.phase = Empty
-	if s.offsets.count() == 0 {
-		s.phase = Dead
-	}
+	s.phase = s.remains()
 }
 
 // member finds a member, or begins it: compaction may have left a later record

@@ -31,12 +31,12 @@ const commitEpochVersion = 9
 
 // commitsLate reports whether a commit of an earlier epoch is for a partition
 // that the member did not own in it.
-func (s *State) commitsLate(req *CommitRequest, topic string, partition int32) bool {
+func (s *State) commitsLate(member string, epoch int32, topic string, partition int32) bool {
 	if s.consumer == nil {
 		return false
 	}
-	m := s.consumer.members[req.MemberID]
-	if m == nil || req.Generation == m.current.Epoch {
+	m := s.consumer.members[member]
+	if m == nil || epoch == m.current.Epoch {
 		return false
 	}
 	topics, _ := s.topics()
@@ -45,7 +45,7 @@ func (s *State) commitsLate(req *CommitRequest, topic string, partition int32) b
 		return true
 	}
 	since, ok := m.current.assignedIn(known.ID, partition)
-	return !ok || req.Generation < since
+	return !ok || epoch < since
 }
 
 // checkFetch holds a member's epoch against the group's, where an OffsetFetch

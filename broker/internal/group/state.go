@@ -145,10 +145,7 @@ func (s *State) Apply(rec Record, now time.Time) {
 func (s *State) applyMetadata(m *Metadata, now time.Time) {
 	s.joinBy, s.initial = time.Time{}, nil
 	if m == nil {
-		s.phase, s.recorded = Empty, false
-		if s.offsets.count() == 0 {
-			s.phase = Dead
-		}
+		s.phase, s.recorded = s.remains(), false
 		s.generation, s.protocolType, s.protocol, s.leader = 0, "", "", ""
 		s.members = newRoster()
 		return
@@ -167,6 +164,15 @@ func (s *State) applyMetadata(m *Metadata, now time.Time) {
 			s.touch(member, now)
 		}
 	}
+}
+
+// remains is the phase of a group whose members the log has forgotten: it is
+// kept for its offsets, those of open transactions included.
+func (s *State) remains() Phase {
+	if s.offsets.count() == 0 && len(s.unstable) == 0 {
+		return Dead
+	}
+	return Empty
 }
 
 // touch begins a member's session anew.

@@ -30,6 +30,9 @@ func (s *State) CommitTxn(t *Turn, req *TxnCommitRequest) {
 		if len(metadata) > s.opts.MaxMetadata {
 			return kerr.OffsetMetadataTooLarge
 		}
+		if s.commitsLate(req.MemberID, req.Generation, topic, p.Partition) {
+			return kerr.IllegalGeneration
+		}
 		rec := &OffsetRecord{Group: s.id, Topic: topic, Partition: p.Partition, Offset: &Offset{
 			At: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: metadata, Committed: stamp(t.Now),
 		}}
@@ -63,7 +66,8 @@ func (s *State) mayCommitTxn(req *TxnCommitRequest) *kerr.Error {
 }
 
 // consumerMayCommitTxn is the same for a group of the consumer protocol, whose
-// members' epochs are the generation (KIP-848).
+// members' epochs are the generation (KIP-848). An earlier one will do for what
+// the member has had since (KIP-1251), which is seen partition by partition.
 func (s *State) consumerMayCommitTxn(req *TxnCommitRequest) *kerr.Error {
 	m := s.consumer.members[req.MemberID]
 	switch {
@@ -71,7 +75,7 @@ func (s *State) consumerMayCommitTxn(req *TxnCommitRequest) *kerr.Error {
 		return nil
 	case m == nil:
 		return kerr.UnknownMemberID
-	case req.Generation != m.current.Epoch:
+	case req.Generation > m.current.Epoch || req.Generation < 0 || m.classic() && req.Generation != m.current.Epoch:
 		return kerr.IllegalGeneration
 	}
 	return nil
