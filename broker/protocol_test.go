@@ -88,8 +88,7 @@ func notes(table []api.API) string {
 	text.WriteString(`
 A request with another key closes the connection, and so does one with another
 version, but for ApiVersions: that is answered as KIP-511 says. Requests for
-transactions, ACLs, authentication and the groups of KIP-848 are among those
-that are not served yet.
+ACLs, authentication and share groups are among those that are not served yet.
 `)
 	return text.String()
 }
