@@ -71,7 +71,7 @@ func TestPagecacheAcksTheAppend(t *testing.T) {
 	}
 }
 
-func TestDuplicateWaitsLikeItsOriginal(t *testing.T) {
+func TestItem34_DuplicateWaitsLikeItsOriginal(t *testing.T) {
 	w := newWorld(vfs.NewMem())
 	p := w.lead(t, replica.Config{}, 1)
 	first := mustAppend(t, p, batch(t, 7, 0, 0, 2, "a"))
@@ -133,9 +133,9 @@ func TestWhatMayNotBeAppended(t *testing.T) {
 		{"B9/above max.message.bytes", large, anyEpoch, replica.ErrMessageTooLarge},
 		{"older leader epoch", plain(t, 1), replica.AppendRequest{LeaderEpoch: 4}, replica.ErrFencedEpoch},
 		{"newer leader epoch", plain(t, 1), replica.AppendRequest{LeaderEpoch: 6}, replica.ErrUnknownEpoch},
-		{"B6/control batch of a client", marker, anyEpoch, replica.ErrInvalidRecord},
-		{"B6/no transaction was begun", inTxn, anyEpoch, replica.ErrInvalidTxnState},
-		{"producer without a sequence", batch(t, 7, 0, -1, 1, "v"), anyEpoch, replica.ErrInvalidRecord},
+		{"B6, item 19: control batch of a client", marker, anyEpoch, replica.ErrInvalidRecord},
+		{"B14: no transaction was begun", inTxn, anyEpoch, replica.ErrInvalidTxnState},
+		{"item 20: producer without a sequence", batch(t, 7, 0, -1, 1, "v"), anyEpoch, replica.ErrInvalidRecord},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := p.Append(slices.Clone(row.b), row.r); !errors.Is(err, row.want) {

@@ -30,7 +30,7 @@ func (w *world) snapshots(t *testing.T) []string {
 	return names
 }
 
-func TestRetryOverARestartIsADuplicate(t *testing.T) {
+func TestItem40_RetryOverARestartIsADuplicate(t *testing.T) {
 	w := newWorld(vfs.NewMem())
 	p := w.lead(t, replica.Config{}, 1)
 	for i := range int32(3) {
@@ -49,7 +49,7 @@ func TestRetryOverARestartIsADuplicate(t *testing.T) {
 	}
 }
 
-func TestProducersAreRebuiltFromTheLogAfterACrash(t *testing.T) {
+func TestItem40_ProducersAreRebuiltFromTheLogAfterACrash(t *testing.T) {
 	mem := vfs.NewMem()
 	w := newWorld(mem)
 	p := w.lead(t, replica.Config{}, 1)
@@ -71,7 +71,7 @@ func TestProducersAreRebuiltFromTheLogAfterACrash(t *testing.T) {
 
 // Each segment has a snapshot of the state where it begins, also when one
 // drain goes over its border, and it goes when the segment does.
-func TestSnapshotOfEachSegment(t *testing.T) {
+func TestItem40_SnapshotOfEachSegment(t *testing.T) {
 	one := len(batch(t, 7, 0, 0, 1, "a"))
 	config := replica.Config{Log: commitlog.Config{SegmentBytes: int64(3 * one)}}
 	w := newWorld(vfs.NewMem())

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/producerstate"
 	"github.com/millrace-io/millrace/broker/internal/replica"
+	"github.com/millrace-io/millrace/broker/internal/wait"
 	"github.com/millrace-io/millrace/internal/record"
 	"github.com/millrace-io/millrace/internal/vfs"
 )
@@ -270,4 +271,83 @@ func option(t *testing.T, in *datadriven.TestData, name string, otherwise int64)
 		return otherwise
 	}
 	return number(t, in.CmdArgs[i].Vals[0])
+}
+
+// A fetch under read_committed waits for the last stable offset: neither the
+// records of an open transaction nor its marker wake it, but their commit
+// does, with all the bytes that became visible at once.
+func TestItem49_FetchWaitsForTheLSO(t *testing.T) {
+	w := newWorld(vfs.NewMem())
+	p := w.lead(t, replica.Config{}, 1)
+	mustAppend(t, p, plain(t, 1))
+	w.flush()
+	request := read(1)
+	request.Isolation = replica.ReadCommitted
+	seen, err := p.Read(request)
+	if err != nil || seen.Range.Size() != 0 {
+		t.Fatalf("%d bytes, %v", seen.Range.Size(), err)
+	}
+	var size int64
+	first := transactional(t, 7, 0, 2)
+	guard, _ := p.Verify(first)
+	if _, err := p.Append(first, replica.AppendRequest{Acks: replica.AcksAll, LeaderEpoch: -1, Guard: guard}); err != nil {
+		t.Fatal(err)
+	}
+	size += int64(len(first))
+	size += int64(len(plain(t, 3)))
+	mustAppend(t, p, plain(t, 3))
+	_, woken, armed := waits(1, func(w *wait.Waiter) { p.AwaitBytes(w, seen) })
+	_, all, allArmed := waits(size, func(w *wait.Waiter) { p.AwaitBytes(w, seen) })
+	w.flush()
+	if !armed || !allArmed || *woken != 0 {
+		t.Fatalf("waits %v and %v, woken %d times by an open transaction", armed, allArmed, *woken)
+	}
+	if _, err := p.WriteMarker(replica.Marker{ProducerID: 7, Commit: true}); err != nil {
+		t.Fatal(err)
+	}
+	if *woken != 0 {
+		t.Fatal("woken by a marker that may still be lost")
+	}
+	w.flush()
+	if *woken != 1 || *all != 1 {
+		t.Errorf("woken %d and %d times by the commit", *woken, *all)
+	}
+	seen, err = p.Read(request)
+	if err != nil || int64(seen.Range.Size()) < size {
+		t.Errorf("%d bytes, %v", seen.Range.Size(), err)
+	}
+	seen.Range.Release()
+}
+
+// Leadership that is lost ends the wait under either isolation level.
+func TestReadCommittedWaitEndsWithTheLeadership(t *testing.T) {
+	w := newWorld(vfs.NewMem())
+	p := w.lead(t, replica.Config{}, 1)
+	request := read(0)
+	request.Isolation = replica.ReadCommitted
+	seen, err := p.Read(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, woken, _ := waits(1, func(w *wait.Waiter) { p.AwaitBytes(w, seen) })
+	p.Assign(leads(2, 2))
+	if *woken != 1 {
+		t.Errorf("woken %d times", *woken)
+	}
+}
+
+// transactional builds a batch of a transaction.
+func transactional(t fatal, id int64, sequence int32, n int) record.Batch {
+	t.Helper()
+	var bl record.Builder
+	bl.SetProducer(id, 0, sequence)
+	bl.SetTransactional(true)
+	for range n {
+		bl.Append(record.Record{Timestamp: start.UnixMilli(), Value: []byte("value")})
+	}
+	b, err := bl.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(b)
 }
