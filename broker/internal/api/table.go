@@ -84,6 +84,7 @@ func Table() []API {
 		{Key: 51, Min: 0, Max: 0, Access: onCluster("Alter"), serve: blocking((*Broker).alterUserScramCredentials)},
 		{Key: 57, Min: 0, Max: 2, Access: onCluster("Alter"), serve: blocking((*Broker).updateFeatures)},
 		{Key: 60, Min: 0, Max: 2, Access: onCluster("Describe"), serve: now((*Broker).describeCluster)},
+		{Key: 61, Min: 0, Max: 0, Access: onTopic("Read"), serve: now((*Broker).describeProducers)},
 		{Key: 65, Min: 0, Max: 0, Access: onTransaction("Describe"), serve: later((*Broker).describeTransactions)},
 		{Key: 66, Min: 0, Max: 2, Access: onTransaction("Describe"), serve: now((*Broker).listTransactions)},
 		{Key: 68, Min: 0, Max: 1, Access: onGroup("Read"), serve: later((*Broker).consumerGroupHeartbeat)},

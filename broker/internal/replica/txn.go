@@ -72,6 +72,21 @@ func (p *Partition) CheckProducer(id int64, epoch int16) error {
 	return p.producers.CheckEpoch(id, epoch)
 }
 
+// ActiveProducers are the producers that this leader remembers, by id.
+func (p *Partition) ActiveProducers() ([]producerstate.Producer, error) {
+	if err := p.role.Load().check(-1); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.producers.Expire(p.deps.Now())
+	all := make([]producerstate.Producer, 0, p.producers.Len())
+	for producer := range p.producers.All() {
+		all = append(all, *producer)
+	}
+	return all, nil
+}
+
 // stable is where read_committed ends, and how many bytes lie below. The
 // caller holds mu.
 func (p *Partition) stable(at Positions, visible int64) (offset, bytes int64) {

@@ -54,6 +54,7 @@ var shapes = map[int16]string{
 	51: "[ s 1 ~ ] [ s 1 4 b b ~ ] ~",                                              // AlterUserScramCredentials
 	57: "4 [ s 2 1:-0 1:1+ ~ ] 1:1+ ~",                                             // UpdateFeatures
 	60: "1 1:1+ 1:2+ ~",                                                            // DescribeCluster
+	61: "[ s [ 4 ] ~ ] ~",                                                          // DescribeProducers
 	65: "[ s ] ~",                                                                  // DescribeTransactions
 	66: "[ s ] [ 8 ] 8:1+ s:2+ ~",                                                  // ListTransactions
 	68: "s s 4 s s 4 [ s ] s:1+ s [ u [ 4 ] ~ ] ~",                                 // ConsumerGroupHeartbeat
