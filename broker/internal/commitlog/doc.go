@@ -5,6 +5,7 @@
 //	  00000000000000000000.log        batches, as on the wire
 //	  00000000000000000000.index      offset -> position, an entry per 4 KiB
 //	  00000000000000000000.timeindex  timestamp -> offset
+//	  00000000000000000000.txnindex   aborted transactions, if there are any
 //	  00000000000000368769.log        the active segment
 //	  leader-epoch-checkpoint         where each leader epoch began (KIP-101)
 //	  00000000000000401220.quarantine what a recovery cut off before valid batches

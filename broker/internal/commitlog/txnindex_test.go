@@ -36,10 +36,25 @@ func txnLog(t testing.TB, l *Log, to int64) (all []AbortedTxn) {
 		if end%5 == 4 {
 			aborted = []AbortedTxn{{ProducerID: 7, FirstOffset: end - 3, LastOffset: end, LastStable: end + 1}}
 		}
-		must(t, l.AppendEnding([]record.Batch{newBatch(end, 0, 1, 1000*end, "some value")}, aborted, epochZero))
+		must(t, l.AppendEnding([]record.Batch{txnBatch(end, aborted != nil)}, aborted, epochZero))
 		all = append(all, aborted...)
 	}
 	return all
+}
+
+// txnBatch is a batch of producer 7, of a transaction or its marker.
+func txnBatch(at int64, marker bool) record.Batch {
+	var bl record.Builder
+	bl.SetProducer(7, 0, -1)
+	bl.SetTransactional(true)
+	bl.SetControl(marker)
+	bl.Append(record.Record{Timestamp: 1000 * at, Key: []byte("k"), Value: []byte("some value")})
+	b, err := bl.Build()
+	if err != nil {
+		panic(err) // the builder refuses nothing of this
+	}
+	b.Stamp(at, 0)
+	return b
 }
 
 // overlaps is what Aborted has to say, by going over all.
@@ -65,7 +80,7 @@ func compareAborted(t testing.TB, l *Log, all []AbortedTxn) {
 	}
 }
 
-var smallSegments = Config{SegmentBytes: 700, IndexInterval: 1}
+var smallSegments = Config{SegmentBytes: 900, IndexInterval: 1}
 
 func TestItem48_AbortedAcrossSegments(t *testing.T) {
 	m := newDisk(t)
@@ -152,6 +167,51 @@ func TestTxnIndexAfterAnUncleanStop(t *testing.T) {
 		t.Errorf("still missing from %d on", l.AbortedFrom())
 	}
 	compareAborted(t, l, all)
+}
+
+// Compaction takes a marker away once its transaction has no records left. A
+// consumer told of the transaction would wait for the marker, and drop all that
+// the producer sends until then.
+func TestTxnIndexForgetsWithTheMarker(t *testing.T) {
+	m := newDisk(t)
+	l := mustOpen(t, m, smallSegments, OpenOptions{})
+	all := txnLog(t, l, 60)
+	must(t, l.Flush())
+	segments := l.segmentList()
+	r, err := l.Rewrite(segments[0].base, segments[2].base)
+	must(t, err)
+	for b, err := range r.Batches() {
+		must(t, err)
+		if b.LastOffset() == all[0].LastOffset || b.LastOffset() >= all[1].FirstOffset {
+			must(t, r.Keep(b))
+		}
+		if b.LastOffset() == all[0].FirstOffset { // The first transaction keeps a batch and its marker,
+			must(t, r.Keep(b))
+		}
+	}
+	must(t, r.Commit())
+	compareAborted(t, l, all)
+
+	segments = l.segmentList()
+	r, err = l.Rewrite(segments[0].base, segments[1].base)
+	must(t, err)
+	for b, err := range r.Batches() {
+		must(t, err)
+		if b.LastOffset() > all[0].LastOffset { // then neither.
+			must(t, r.Keep(b))
+		}
+	}
+	must(t, r.Commit())
+	got, err := l.Aborted(nil, 0, l.End())
+	must(t, err)
+	if !slices.Equal(got, all[1:]) {
+		t.Errorf("%+v, want %+v", got, all[1:])
+	}
+	must(t, l.Close())
+	l = mustOpen(t, m, smallSegments, OpenOptions{Clean: true, RecoveryPoint: 60})
+	if got, err = l.Aborted(nil, 0, l.End()); err != nil || !slices.Equal(got, all[1:]) {
+		t.Errorf("opened again: %+v, %v", got, err)
+	}
 }
 
 // A full disk takes an append back, and the transaction that it would have

@@ -1,13 +1,13 @@
 // Package producerstate keeps, for one partition, what idempotent producers
 // have appended (KIP-98): enough to tell a retry from a new batch, and a gap
-// from the next one in line.
+// from the next one in line; and which transactions are open.
 //
 // It is pure: no lock, clock or file. The partition's shell calls it under
 // its append lock.
 //
 //	duplicate, found, err := state.Check(batch, now)  // new, retry, or refused
 //	...stamp the batch...
-//	state.Update(batch, now)                          // counts for the next Check
+//	state.Update(batch, now, position)                // counts for the next Check
 //	...write...
 //	state.Commit()  or  state.Rollback()              // the whole drain
 //
@@ -32,6 +32,29 @@
 // A producer expires when it has not appended for producer.id.expiration.ms
 // by this broker's clock. Kafka goes by the timestamps of its records, so
 // that a producer of old events loses its window while it writes.
+//
+// # Transactions
+//
+// A transaction begins here with its first batch and ends with a marker, a
+// control batch of the transaction coordinator (KIP-98).
+//
+//	          first batch, under a guard            marker, not of an old epoch
+//	  none ─────────────────────────────▶ open ───────────────────────────▶ ended
+//	                                                                          │
+//	         FirstUnstable: open, or ended and not settled                    │
+//	                                                                          ▼
+//	                                   marker below the high watermark:   settled
+//
+// The first unstable transaction holds the last stable offset back. Ended
+// tells what the updates of a drain have ended, for the index of aborted
+// transactions.
+//
+// Only the coordinator knows whether a partition is in a transaction. So the
+// first batch is appended under a guard: Verify hands one out before the
+// coordinator is asked, and a marker that arrives meanwhile takes it back
+// (KIP-890). Without it a batch that was delayed until after its transaction's
+// end would open one that nobody ends, and the last stable offset would never
+// move again.
 //
 // # Snapshots
 //

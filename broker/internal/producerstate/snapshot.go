@@ -32,7 +32,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // knows no older one. We write one for each batch of the window, oldest
 // first: Kafka's reader keeps the last it sees of a producer, ours keeps all,
 // so a retry that spans a restart is still answered with its offset.
-// A producer without a batch in its epoch has one entry of sequence -1.
+// A producer without a batch in its epoch has one entry of sequence -1, whose
+// offset delta, which Kafka's reader ignores, is 0 if a marker began the epoch
+// and -1 if nothing else is known of it.
 func (s *State) AppendSnapshot(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, snapshotHeader)...)
@@ -40,7 +42,11 @@ func (s *State) AppendSnapshot(dst []byte) []byte {
 	for _, id := range s.ids() {
 		p := s.producers[id]
 		if p.n == 0 {
-			dst = appendEntry(dst, p, Batch{FirstSequence: none, LastSequence: none, LastOffset: none, Timestamp: p.marked})
+			b := Batch{FirstSequence: none, LastSequence: none, LastOffset: none, OffsetDelta: none, Timestamp: p.marked}
+			if p.begins {
+				b.OffsetDelta = 0
+			}
+			dst = appendEntry(dst, p, b)
 			count++
 		}
 		for _, b := range p.Window() {
@@ -138,7 +144,7 @@ func (s *State) loadEntry(e []byte, seen int64) error {
 		OffsetDelta: int32(be.Uint32(e[22:])), Timestamp: int64(be.Uint64(e[26:])),
 	}
 	if b.LastSequence == none {
-		p.marked = b.Timestamp
+		p.marked, p.begins = b.Timestamp, b.OffsetDelta == 0
 		return nil
 	}
 	if id < 0 || b.LastSequence < 0 || b.OffsetDelta < 0 || b.LastOffset < int64(b.OffsetDelta) {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/millrace-io/millrace/internal/mutant"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
@@ -38,6 +39,10 @@ type Producer struct {
 	// TxnFirstOffset is where the open transaction begins, -1 for none.
 	TxnFirstOffset int64
 
+	// begins says that a marker began the epoch: its first sequence is 0. Of a
+	// producer that was met by a marker only, nothing is known to have been
+	// appended, so it may go on with any sequence.
+	begins bool
 	// marked is the timestamp of a marker that no batch has followed in its
 	// epoch.
 	marked int64
@@ -159,6 +164,12 @@ func (s *State) Check(b record.Batch, now time.Time) (duplicate Batch, found boo
 		}
 		return duplicate, false, nil
 	}
+	if p.n == 0 && !p.begins {
+		if s.skips(b) {
+			return duplicate, false, refuseFirst(b)
+		}
+		return duplicate, false, nil
+	}
 	duplicate, found, err = p.check(b)
 	if !found && err == nil && p.TxnFirstOffset != none && !b.IsTransactional() {
 		return duplicate, false, refuse(ErrTxnState, b, p)
@@ -169,7 +180,7 @@ func (s *State) Check(b record.Batch, now time.Time) (duplicate Batch, found boo
 // check decides on a batch of the producer's own epoch.
 func (p *Producer) check(b record.Batch) (duplicate Batch, found bool, err error) {
 	first, last := b.BaseSequence(), lastSequence(b)
-	if first == next(p.LastSequence()) {
+	if first == next(p.LastSequence()) || mutant.On("M33") {
 		return duplicate, false, nil
 	}
 	for _, w := range p.Window() {
@@ -209,7 +220,8 @@ func (s *State) Update(b record.Batch, now time.Time, position int64) {
 	}
 	s.undo = append(s.undo, undo{before: *p, fresh: !known})
 	u := &s.undo[len(s.undo)-1]
-	if known && (b.ProducerEpoch() != p.Epoch || s.expired(p, ms)) {
+	if expired := s.expired(p, ms); known && (b.ProducerEpoch() != p.Epoch || expired) {
+		p.begins = b.ProducerEpoch() > p.Epoch && !expired
 		p.Epoch, p.n = b.ProducerEpoch(), 0
 	}
 	p.seen = ms

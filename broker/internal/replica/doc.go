@@ -30,6 +30,12 @@
 // atomics, and the log hands out a range of a file. A request that names a
 // leader epoch is fenced (KIP-320); nothing above the high watermark is shown.
 //
+// With read_committed the end is the last stable offset, where the first
+// transaction begins that is open or whose marker is not committed, and the
+// aborted transactions that overlap the range come with it. Markers are written
+// by WriteMarker. A fetch that waits under either level waits in a queue of its
+// own.
+//
 // # Flush
 //
 // A flush is Capture, the sync, and FlushDone, made by the data directory's

@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/broker/internal/producerstate"
+	"github.com/millrace-io/millrace/internal/mutant"
 	"github.com/millrace-io/millrace/internal/record"
 )
 
@@ -94,6 +95,9 @@ func (p *Partition) stable(at Positions, visible int64) (offset, bytes int64) {
 	first, ok := p.producers.FirstUnstable()
 	if !ok || first.FirstOffset >= at.HighWatermark {
 		return at.HighWatermark, visible
+	}
+	if mutant.On("M35") {
+		first.FirstOffset++
 	}
 	// DeleteRecords may have removed where the transaction begins.
 	return max(first.FirstOffset, at.Start), min(first.Position, visible)

@@ -12,7 +12,7 @@ import (
 func (w *World) compact() error {
 	for _, p := range w.life.care() {
 		if m := w.logs[partitionID{p.Topic(), p.Index()}]; m.compacted {
-			m.cleaned = max(m.cleaned, p.HighWatermark())
+			m.cleaned = max(m.cleaned, p.LastStable())
 		}
 	}
 	n := w.life.dir.Compact(w.now, nil)
@@ -72,15 +72,18 @@ func (m *logModel) recoveredCompacted(batches []record.Batch, start, end int64) 
 	return m.checkReplaced(there)
 }
 
-// checkReplaced is anomaly 20: what lacks has a newer record of its key, or is
-// a tombstone.
+// checkReplaced is anomaly 20: what lacks has a newer record of its key, is a
+// tombstone, a marker, or of an aborted transaction. Such a record replaces
+// nothing.
 func (m *logModel) checkReplaced(there map[int64]bool) error {
 	newer := map[string]bool{}
+	spans := m.spans()
 	for i := len(m.entries) - 1; i >= 0; i-- {
 		e := &m.entries[i]
 		if e.last < m.start {
 			break
 		}
+		void := e.batch.IsControl() || spanOf(spans, e.batch, e.base).outcome == aborted
 		var records []record.Record
 		for r, err := range e.batch.Records() {
 			if err != nil {
@@ -91,11 +94,11 @@ func (m *logModel) checkReplaced(there map[int64]bool) error {
 		for j := len(records) - 1; j >= 0; j-- {
 			r := records[j]
 			offset, key := e.base+int64(r.OffsetDelta), string(r.Key)
-			replaced := newer[key] || r.Value == nil
+			replaced := void || newer[key] || r.Value == nil
 			if !there[offset] && offset >= m.start && (offset >= m.cleaned || !replaced) {
 				return fmt.Errorf("anomaly 20: %s: the record at %d with key %q lacks, cleaned to %d", m.name, offset, key, m.cleaned)
 			}
-			if offset < m.cleaned {
+			if offset < m.cleaned && !void {
 				newer[key] = true
 			}
 		}

@@ -23,7 +23,9 @@
 //     was seen, is there, byte for byte (I2, I3, I5, I7);
 //   - a log is what was appended to it, up to some point: nothing else, nothing
 //     doubled, nothing in another order, and its epochs never fall (I5, I6);
-//   - no read shows anything at or above the high watermark (I8);
+//   - no read shows anything at or above the high watermark, or with
+//     read_committed the last stable offset (I8);
+//   - transactions are visible whole and once, or not at all;
 //   - a retried batch is told from a new one, before and after a recovery
 //     (I13): it stands once, and the retry is answered with its offset;
 //   - a group's committed offset never goes back behind what was acknowledged

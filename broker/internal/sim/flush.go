@@ -73,8 +73,8 @@ func (w *World) flushAll() {
 	}
 }
 
-// watch holds the high watermarks of all partitions against the model, after
-// every step.
+// watch holds the high watermarks and last stable offsets of all partitions
+// against the model, after every step.
 func (w *World) watch() error {
 	for _, p := range w.life.care() {
 		id, hw := partitionID{p.Topic(), p.Index()}, p.HighWatermark()
@@ -87,6 +87,11 @@ func (w *World) watch() error {
 			w.life.highest[id] = hw
 			w.trace.add("%v: high watermark %d", id, hw)
 			if err := w.logs[id].keep(hw, "committed"); err != nil {
+				return err
+			}
+		}
+		if len(w.transactors) > 0 {
+			if err := w.logs[id].checkStable(p); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,7 @@ import (
 
 // planted are the bugs that the simulation has to catch: rows of the table in
 // docs/reliability.md.
-var planted = []string{"M23", "M24", "M25", "M26", "M27"}
+var planted = []string{"M23", "M24", "M25", "M26", "M27", "M33", "M35"}
 
 // mutantSeeds is within how many seeds a bug must be caught, and how many the
 // build without one has to pass.

@@ -19,6 +19,7 @@ type plan struct {
 	topics           int
 	producers        int
 	workers          int
+	transactors      int
 	offsetPartitions int32
 	valueBytes       int
 	openFiles        int
@@ -58,7 +59,7 @@ func drawPlan(rng *rand.Rand) plan {
 	offsets := data
 	offsets.Compact = true
 	offsets.PageCache, offsets.Log.Compacted, offsets.Log.KeepAll = false, true, true
-	return plan{
+	p := plan{
 		steps: 500, topics: 1 + rng.IntN(3), producers: 1 + rng.IntN(4), workers: rng.IntN(4),
 		offsetPartitions: int32(1 + rng.IntN(2)),
 		valueBytes:       oneOf(1, 20, 600),
@@ -79,6 +80,10 @@ func drawPlan(rng *rand.Rand) plan {
 		syncFailure:  oneOf(2, 5, 1000),
 		fullDisk:     oneOf(50, 200, 1_000_000),
 	}
+	if !data.PageCache { // There a loss of power tears transactions, as it does in Kafka.
+		p.transactors = rng.IntN(4)
+	}
+	return p
 }
 
 // config is a topic's configuration.

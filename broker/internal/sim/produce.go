@@ -25,6 +25,7 @@ type producer struct {
 // A lane is what one producer has under way to one partition.
 type lane struct {
 	producer *producer
+	owner    *transactor // whose transactions the batches are part of; nil for none
 	at       partitionID
 	epoch    int16   // of the producer
 	sequence int32   // of the next new batch
@@ -75,11 +76,23 @@ func (w *World) again(l *lane) error {
 }
 
 func (w *World) newBatch(l *lane) *sent {
+	n := 1 + w.steps.IntN(4)
+	s := &sent{batch: w.buildBatch(l, n)}
+	l.sequence = record.NextSequence(l.sequence, int32(n))
+	if l.owner != nil {
+		part := l.owner.txn.part(l)
+		part.sent = append(part.sent, s)
+	}
+	return s
+}
+
+// buildBatch makes the next batch of a lane, of values that no other has.
+func (w *World) buildBatch(l *lane, n int) record.Batch {
 	var b record.Builder
 	if l.producer.id >= 0 {
 		b.SetProducer(l.producer.id, l.epoch, l.sequence)
 	}
-	n := 1 + w.steps.IntN(4)
+	b.SetTransactional(l.owner != nil)
 	for range n {
 		w.values++
 		value := fmt.Appendf(nil, "%d %s", w.values, bytes.Repeat([]byte{'.'}, w.steps.IntN(w.plan.valueBytes)))
@@ -96,8 +109,7 @@ func (w *World) newBatch(l *lane) *sent {
 	if err != nil {
 		panic(err) // the builder refuses nothing that is built here
 	}
-	l.sequence = record.NextSequence(l.sequence, int32(n))
-	return &sent{batch: bytes.Clone(batch)}
+	return bytes.Clone(batch)
 }
 
 // transmit appends a batch as a Produce request does, and arranges for its
@@ -117,7 +129,11 @@ func (w *World) transmit(l *lane, s *sent) (bool, error) {
 	if original == nil {
 		m.append(s.batch, epoch)
 	}
-	res, err := p.Append(bytes.Clone(s.batch), replica.AppendRequest{Acks: acks, LeaderEpoch: epoch})
+	request := replica.AppendRequest{Acks: acks, LeaderEpoch: epoch}
+	if l.owner != nil {
+		request.Guard, _ = p.Verify(s.batch) // and the coordinator says yes
+	}
+	res, err := p.Append(bytes.Clone(s.batch), request)
 	if w.dead() {
 		return false, nil // whether the batch is in the log will be seen
 	}

@@ -35,9 +35,9 @@ func TestSeeds(t *testing.T) {
 		}
 		total.add(outcome)
 	}
-	t.Logf("%d seeds: %d lives, %d power losses, %d stops, %d refusals by the disk, %d acks, %d commits, %d records compacted away, %d events",
-		*seeds, total.Lives, total.PowerLosses, total.Stops, total.Refusals, total.Acks, total.Commits, total.Dropped, total.Events)
-	if n := *seeds; total.PowerLosses < n || total.Acks < 10*n || total.Commits < n || total.Dropped < n || total.Refusals < n/10 || total.Stops < n/10 {
+	t.Logf("%d seeds: %d lives, %d power losses, %d stops, %d refusals by the disk, %d acks, %d commits, %d transactions, %d records compacted away, %d events",
+		*seeds, total.Lives, total.PowerLosses, total.Stops, total.Refusals, total.Acks, total.Commits, total.Transactions, total.Dropped, total.Events)
+	if n := *seeds; total.PowerLosses < n || total.Acks < 10*n || total.Commits < n || total.Transactions < n || total.Dropped < n || total.Refusals < n/10 || total.Stops < n/10 {
 		t.Error("the seeds hardly did anything")
 	}
 }
@@ -71,6 +71,7 @@ func (o *Outcome) add(p Outcome) {
 	o.Acks += p.Acks
 	o.Commits += p.Commits
 	o.Dropped += p.Dropped
+	o.Transactions += p.Transactions
 	o.Events += p.Events
 }
 

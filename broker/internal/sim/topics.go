@@ -115,13 +115,20 @@ func (w *World) welcome(name string, id metadata.UUID) {
 		for _, p := range w.producers {
 			w.lanes = append(w.lanes, &lane{producer: p, at: at})
 		}
+		for _, x := range w.transactors {
+			x.lanes = append(x.lanes, &lane{producer: &producer{id: x.id}, owner: x, at: at, epoch: x.epoch})
+		}
 	}
 }
 
 // farewell forgets a topic that is gone.
 func (w *World) farewell(name string) {
 	delete(w.topics, name)
-	w.lanes = slices.DeleteFunc(w.lanes, func(l *lane) bool { return l.at.topic == name })
+	gone := func(l *lane) bool { return l.at.topic == name }
+	w.lanes = slices.DeleteFunc(w.lanes, gone)
+	for _, x := range w.transactors {
+		x.forget(gone)
+	}
 	maps.DeleteFunc(w.logs, func(id partitionID, _ *logModel) bool { return id.topic == name })
 	maps.DeleteFunc(w.life.highest, func(id partitionID, _ int64) bool { return id.topic == name })
 }

@@ -35,12 +35,14 @@ type World struct {
 	producers []*producer
 	workers   []*worker
 
+	transactors []*transactor
+
 	values int   // produced so far, all different
 	failed error // found in a callback
 	outage bool  // the power was lost since the last life that came up
 
 	// What came of the run.
-	lives, stops, powerLosses, refusals, acks, commits, dropped int
+	lives, stops, powerLosses, refusals, acks, commits, transactions, dropped int
 }
 
 // Failure is what a run has found.
@@ -59,7 +61,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Outcome counts what a run has done, so that a test can tell that it did
 // something.
 type Outcome struct {
-	Lives, Stops, PowerLosses, Refusals, Acks, Commits, Dropped, Events int
+	Lives, Stops, PowerLosses, Refusals, Acks, Commits, Transactions, Dropped, Events int
 	// Hash is of all events: equal for equal seeds.
 	Hash uint64
 }
@@ -68,7 +70,7 @@ type Outcome struct {
 func Play(seed uint64) (Outcome, error) {
 	w := newWorld(seed)
 	err := w.run()
-	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.refusals, w.acks, w.commits, w.dropped, w.trace.count, w.trace.hash.Sum64()}
+	outcome := Outcome{w.lives, w.stops, w.powerLosses, w.refusals, w.acks, w.commits, w.transactions, w.dropped, w.trace.count, w.trace.hash.Sum64()}
 	if err != nil {
 		return outcome, &Failure{Seed: seed, Err: err, Last: w.trace.String()}
 	}
@@ -90,6 +92,9 @@ func newWorld(seed uint64) *World {
 			id = -1 // acks=1, no idempotence
 		}
 		w.producers = append(w.producers, &producer{id: id})
+	}
+	for i := range w.plan.transactors {
+		w.transactors = append(w.transactors, &transactor{id: int64(2000 + i), bumps: i%2 == 0})
 	}
 	for i := range w.plan.workers {
 		k := &worker{group: fmt.Sprintf("group-%d", i), simple: i%2 == 0, instance: new("only")}
@@ -199,6 +204,11 @@ func (w *World) start() error {
 		for _, l := range w.lanes {
 			l.reconnect(w.logs[l.at], w.outage)
 		}
+		for _, x := range w.transactors {
+			for _, l := range x.lanes {
+				l.reconnect(w.logs[l.at], w.outage)
+			}
+		}
 		w.outage = false
 		return w.watch()
 	}
@@ -223,6 +233,9 @@ func (w *World) drawEnding() ending {
 
 // act draws what happens in a step.
 func (w *World) act() error {
+	if n := len(w.transactors); n > 0 && w.created(offsetsTopic) && w.steps.IntN(3) == 0 {
+		return w.transact(w.transactors[w.steps.IntN(n)])
+	}
 	switch r := w.steps.IntN(100); {
 	case !w.created(offsetsTopic) || r < 2:
 		return w.createTopic()
@@ -282,7 +295,7 @@ func (w *World) heal() error {
 		}
 	}
 	w.flushAll()
-	if err := cmp.Or(w.failed, w.watch()); err != nil {
+	if err := cmp.Or(w.failed, w.watch(), w.endTransactions(), w.watch(), w.checkTransactions()); err != nil {
 		return err
 	}
 	for _, l := range w.lanes {
