@@ -38,12 +38,12 @@
 // A transaction begins here with its first batch and ends with a marker, a
 // control batch of the transaction coordinator (KIP-98).
 //
-//	          first batch, under a guard            marker, not of an old epoch
-//	  none ─────────────────────────────▶ open ───────────────────────────▶ ended
-//	                                                                          │
-//	         FirstUnstable: open, or ended and not settled                    │
-//	                                                                          ▼
-//	                                   marker below the high watermark:   settled
+//	        first batch, under a guard            marker, not of an old epoch
+//	none ─────────────────────────────▶ open ───────────────────────────▶ ended
+//	                                                                        │
+//	       FirstUnstable: open, or ended and not settled                    │
+//	                                                                        ▼
+//	                                 marker below the high watermark:   settled
 //
 // The first unstable transaction holds the last stable offset back. Ended
 // tells what the updates of a drain have ended, for the index of aborted
