@@ -225,7 +225,7 @@ func (b *Broker) join(ctx context.Context, incarnation metadata.UUID, listeners 
 func (b *Broker) serve(running context.Context, listeners []server.Listener) {
 	b.api = api.New(api.Deps{
 		NodeID: b.cfg.NodeID, Static: b.static(), Images: b.images, Replicas: b.replicas, Controller: b.forward,
-		Coordinator: b.groups, Transactions: b.txns, Quotas: b.quotas, DataDirs: []string{b.dir.Root()},
+		Coordinator: b.groups, Transactions: b.txns, Markers: &markers{b.replicas, b.groups}, Quotas: b.quotas, DataDirs: []string{b.dir.Root()},
 		Logger: b.cfg.Logger, Metrics: b.metrics.server(),
 	})
 	srv := server.New(b.serverConfig(), b.api)

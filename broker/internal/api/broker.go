@@ -31,6 +31,8 @@ type Deps struct {
 	Quotas *quota.Book
 	// Transactions runs the transactional ids that are led here.
 	Transactions Transactions
+	// Markers ends transactions in the partitions here.
+	Markers Markers
 	// DataDirs are the directories that DescribeLogDirs lists.
 	DataDirs []string
 	Logger   *slog.Logger

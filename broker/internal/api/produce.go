@@ -55,9 +55,11 @@ type produceReply struct {
 	topics  []producedTopic
 	parts   []producedPartition
 	leaders []wire.Endpoint
-	firsts  []firstBatch // that begin a transaction in their partition
-	awaited int          // partitions that the waiter waits for
-	failed  int          // partitions that were refused
+	firsts  []firstBatch // that begin a transaction in their partition, in the order of the request
+	// firstsServed counts those of partitions that were served.
+	firstsServed int
+	awaited      int // partitions that the waiter waits for
+	failed       int // partitions that were refused
 }
 
 type producedTopic struct {
@@ -139,6 +141,9 @@ func (p *produceReply) append(part *replica.Partition) (replica.AppendResult, er
 	if err != nil {
 		return replica.AppendResult{}, err
 	}
+	if batch.IsTransactional() && !p.req.Transactional {
+		return replica.AppendResult{}, errNoTransactionalID
+	}
 	guard, err := p.joined()
 	if err != nil {
 		return replica.AppendResult{}, err
@@ -147,11 +152,12 @@ func (p *produceReply) append(part *replica.Partition) (replica.AppendResult, er
 }
 
 var (
-	errAcks     = fmt.Errorf("acks is none of 0, 1 and -1 (all): %w", kerr.InvalidRequiredAcks)
-	errOneBatch = fmt.Errorf("exactly one record batch per partition: %w", kerr.InvalidRecord)
-	errMagic    = fmt.Errorf("message format 0 or 1, record batches (2) are needed: %w", kerr.InvalidRecord)
-	errZstd     = fmt.Errorf("zstd needs Produce v7: %w", kerr.UnsupportedCompressionType)
-	errInternal = fmt.Errorf("the topic is the broker's own: %w", kerr.InvalidTopicException)
+	errAcks              = fmt.Errorf("acks is none of 0, 1 and -1 (all): %w", kerr.InvalidRequiredAcks)
+	errNoTransactionalID = fmt.Errorf("transactional batch in a request without transactional id: %w", kerr.InvalidRecord)
+	errOneBatch          = fmt.Errorf("exactly one record batch per partition: %w", kerr.InvalidRecord)
+	errMagic             = fmt.Errorf("message format 0 or 1, record batches (2) are needed: %w", kerr.InvalidRecord)
+	errZstd              = fmt.Errorf("zstd needs Produce v7: %w", kerr.UnsupportedCompressionType)
+	errInternal          = fmt.Errorf("the topic is the broker's own: %w", kerr.InvalidTopicException)
 )
 
 // onlyBatch takes the one batch that a partition's records must be, and checks

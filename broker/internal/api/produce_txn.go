@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,7 +38,7 @@ type firstBatch struct {
 // joinTransaction asks the coordinator about the request under the cursor, and
 // puts the cursor back.
 func (p *produceReply) joinTransaction(r *server.Request, image *metadata.Image) {
-	p.firsts = p.firsts[:0]
+	p.firsts, p.firstsServed = p.firsts[:0], 0
 	at := 0
 	for p.req.NextTopic() {
 		for p.req.NextPartition() {
@@ -58,6 +57,7 @@ func (p *produceReply) joinTransaction(r *server.Request, image *metadata.Image)
 	ctx, cancel := context.WithTimeout(r.Context, timeout)
 	defer cancel()
 	verdict := p.askCoordinator(ctx)
+	missing := verdict.Missing // in the order of what was asked
 	for i := range p.firsts {
 		f := &p.firsts[i]
 		switch {
@@ -65,7 +65,8 @@ func (p *produceReply) joinTransaction(r *server.Request, image *metadata.Image)
 			f.err = errProducers
 		case verdict.Err != nil:
 			f.err = joinError(p.req.Version, verdict.Err)
-		case slices.Contains(verdict.Missing, f.in):
+		case len(missing) > 0 && missing[0] == f.in:
+			missing = missing[1:]
 			f.err = errNotInTransaction
 			if p.req.Version >= 11 {
 				f.err = errAbortable
@@ -97,8 +98,31 @@ func (p *produceReply) firstBatch(image *metadata.Image) (f firstBatch, ok bool)
 	return f, ask
 }
 
-// askCoordinator waits for the coordinator's answer.
+// The end of the transaction before may still be on its way to the partitions:
+// it is a matter of milliseconds, which a client would make many more of.
+const (
+	retryJoin    = 2 * time.Millisecond // at first; each time twice as long
+	retryJoinFor = 100 * time.Millisecond
+)
+
+// askCoordinator waits for the coordinator's answer, and for the end of the
+// transaction before.
 func (p *produceReply) askCoordinator(ctx context.Context) txn.Verdict {
+	give := time.Now().Add(retryJoinFor)
+	for pause := retryJoin; ; pause *= 2 {
+		verdict := p.askOnce(ctx)
+		if verdict.Err != kerr.ConcurrentTransactions || p.req.Version < 12 || time.Now().Add(pause).After(give) {
+			return verdict
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return verdict
+		}
+	}
+}
+
+func (p *produceReply) askOnce(ctx context.Context) txn.Verdict {
 	answered := make(chan txn.Verdict, 1)
 	id, producer := string([]byte(p.req.TransactionalID)), p.firsts[0].producer
 	partitions := make([]txn.Partition, len(p.firsts))
@@ -140,10 +164,13 @@ func joinError(version int16, err *kerr.Error) error {
 
 // joined finds what was decided about the partition that is served next.
 func (p *produceReply) joined() (guard producerstate.Guard, err error) {
-	for i := range p.firsts {
-		if f := &p.firsts[i]; f.at == len(p.parts) {
-			return f.guard, f.err
-		}
+	n := p.firstsServed
+	for n < len(p.firsts) && p.firsts[n].at < len(p.parts) {
+		n++ // It was refused before anyone looked here.
 	}
-	return 0, nil
+	p.firstsServed = n
+	if n == len(p.firsts) || p.firsts[n].at > len(p.parts) {
+		return 0, nil
+	}
+	return p.firsts[n].guard, p.firsts[n].err
 }

@@ -68,6 +68,7 @@ func Table() []API {
 		{Key: 24, Min: 0, Max: 5, Access: onTransaction("Write"), serve: later((*Broker).addPartitionsToTxn)},
 		{Key: 25, Min: 0, Max: 4, Access: onTransaction("Write"), serve: later((*Broker).addOffsetsToTxn)},
 		{Key: 26, Min: 0, Max: 5, Access: onTransaction("Write"), serve: later((*Broker).endTxn)},
+		{Key: 27, Min: 1, Max: 2, Access: onCluster("ClusterAction"), serve: later((*Broker).writeTxnMarkers)},
 		{Key: 28, Min: 0, Max: 6, Access: onTransaction("Write"), serve: later((*Broker).txnOffsetCommit)},
 		{Key: 32, Min: 1, Max: 4, Access: onTopic("DescribeConfigs"), serve: now((*Broker).describeConfigs)},
 		{Key: 33, Min: 0, Max: 2, Access: onTopic("AlterConfigs"), serve: blocking((*Broker).alterConfigs)},

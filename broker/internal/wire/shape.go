@@ -39,6 +39,7 @@ var shapes = map[int16]string{
 	24: "s:-3 8:-3 2:-3 [:-3 s [ 4 ] ~ ] [:4+ s 8 2 1 [ s [ 4 ] ~ ] ~ ] ~",         // AddPartitionsToTxn
 	25: "s 8 2 s ~",                                                                // AddOffsetsToTxn
 	26: "s 8 2 1 ~",                                                                // EndTxn
+	27: "[ 8 2 1 [ s [ 4 ] ~ ] 4 1:2+ ~ ] ~",                                       // WriteTxnMarkers
 	28: "s s 8 2 4:3+ s:3+ s:3+ [ s:-5 u:6+ [ 4 8 4:2+ s ~ ] ~ ] ~",                // TxnOffsetCommit
 	32: "[ 1 s [ s ] ~ ] 1 1 ~",                                                    // DescribeConfigs
 	33: "[ 1 s [ s s ~ ] ~ ] 1 ~",                                                  // AlterConfigs
