@@ -89,7 +89,7 @@ func (p *produceReply) firstBatch(image *metadata.Image) (f firstBatch, ok bool)
 		return f, false
 	}
 	batch, _, err := record.Next(p.req.Records)
-	if err != nil || len(batch) < record.HeaderSize || !batch.IsTransactional() {
+	if err != nil || len(batch) < record.HeaderSize || !batch.IsTransactional() || batch.IsControl() {
 		return f, false
 	}
 	guard, ask := part.Verify(batch)

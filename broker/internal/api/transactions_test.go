@@ -190,7 +190,9 @@ func TestItem45_Verification(t *testing.T) {
 		t.Errorf("verified by v5: %v", got)
 	}
 	p.must(p.end(3, true).ErrorCode)
-	// The batch that was delayed until after the end.
+	// The batch that was delayed until after the end, and the markers of it.
+	for p.end(3, true).ErrorCode == kerr.ConcurrentTransactions.Code {
+	}
 	p.expect("Produce after the end", p.produce(9, 0), kerr.InvalidTxnState)
 }
 
