@@ -112,6 +112,23 @@ func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
+// only allows the one value, because another would promise what is not there.
+type only struct{ value, why string }
+
+func (o only) allows(v Value) bool { return v.Text == o.value }
+func (o only) String() string {
+	if o.value == "" {
+		return "nothing: " + o.why
+	}
+	return o.value + " only: " + o.why
+}
+
+// never allows no value at all.
+type never struct{ why string }
+
+func (never) allows(Value) bool { return false }
+func (n never) String() string  { return "nothing: " + n.why }
+
 // off allows only false, because the feature behind the switch does not exist
 // here and true would promise it.
 type off struct{ why string }

@@ -14,7 +14,7 @@ var scopes = []Scope{TopicScope, BrokerScope, GroupScope}
 // A row that contradicts itself would be served to every client: names must
 // be unique, defaults valid, and synonyms must exist with the same type.
 func TestTableIsConsistent(t *testing.T) {
-	for _, tables := range [][][]Key{{topicKeys}, {logKeys, brokerKeys, coordinatorKeys}, {groupKeys}} {
+	for _, tables := range [][][]Key{{topicKeys}, brokerTables, groupTables} {
 		seen := map[string]bool{}
 		for _, table := range tables {
 			for i := range table {

@@ -26,6 +26,9 @@ type Key struct {
 	Doc string
 }
 
+// Sensitive says that the value must not be shown.
+func (k *Key) Sensitive() bool { return k.Type == Password }
+
 // Synonym is a broker config that provides the value of a topic config.
 type Synonym struct {
 	Name string
@@ -53,6 +56,9 @@ const (
 	Long   Type = 5 // 64 bits
 	Double Type = 6
 	List   Type = 7 // separated by commas
+	Class  Type = 8 // of Java
+	// Password is text that is never shown.
+	Password Type = 9
 )
 
 // String gives Kafka's name of the type.
@@ -72,6 +78,10 @@ func (t Type) String() string {
 		return "DOUBLE"
 	case List:
 		return "LIST"
+	case Class:
+		return "CLASS"
+	case Password:
+		return "PASSWORD"
 	}
 	return "UNKNOWN"
 }

@@ -10,9 +10,15 @@ import (
 // index holds the table by scope and name.
 var index = map[Scope]map[string]*Key{
 	TopicScope:  byName(topicKeys),
-	BrokerScope: byName(logKeys, brokerKeys, coordinatorKeys),
-	GroupScope:  byName(groupKeys),
+	BrokerScope: byName(brokerTables...),
+	GroupScope:  byName(groupTables...),
 }
+
+// The tables by scope; those of topics are one.
+var (
+	brokerTables = [][]Key{logKeys, brokerKeys, coordinatorKeys, unusedKeys, unusedFeatureKeys}
+	groupTables  = [][]Key{groupKeys, unusedGroupKeys}
+)
 
 func byName(tables ...[]Key) map[string]*Key {
 	m := make(map[string]*Key)

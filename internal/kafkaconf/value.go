@@ -80,7 +80,7 @@ func (t Type) parse(text string) (Value, string) {
 		}
 	case List:
 		v.List = Items(text)
-	case String:
+	case String, Class, Password:
 	}
 	if err != nil {
 		return v, "expected a number of type " + t.String()

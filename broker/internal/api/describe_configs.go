@@ -87,7 +87,7 @@ func describedConfig(req *kmsg.DescribeConfigsRequest, scope kafkaconf.Scope, en
 	c.Name, c.Value = entry.Key.Name, valueOf(entry)
 	c.Source, c.IsDefault = kmsg.ConfigSource(entry.Source), entry.Source == kafkaconf.FromDefault
 	c.ReadOnly = scope == kafkaconf.BrokerScope && entry.Key.Update == kafkaconf.ReadOnly
-	c.ConfigType = kmsg.ConfigType(entry.Key.Type)
+	c.ConfigType, c.IsSensitive = kmsg.ConfigType(entry.Key.Type), entry.Key.Sensitive()
 	if req.IncludeDocumentation {
 		c.Documentation = &entry.Key.Doc
 	}
@@ -97,13 +97,16 @@ func describedConfig(req *kmsg.DescribeConfigsRequest, scope kafkaconf.Scope, en
 	for _, set := range entry.Synonyms {
 		s := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
 		s.Name, s.Value, s.Source = set.Name, &set.Value, kmsg.ConfigSource(set.Source)
+		if c.IsSensitive {
+			s.Value = nil
+		}
 		c.ConfigSynonyms = append(c.ConfigSynonyms, s)
 	}
 	return c
 }
 
 func valueOf(entry kafkaconf.Entry) *string {
-	if entry.Null {
+	if entry.Null || entry.Key.Sensitive() {
 		return nil
 	}
 	return &entry.Value
