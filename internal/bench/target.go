@@ -146,13 +146,20 @@ func (t *Target) leader(ctx context.Context, made topic) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: leaders of %s: %w", t.Name, made.name, err)
 		}
-		if address, ok := ledBy(meta, made); ok {
+		if address, ok := ledBy(meta, made); ok && t.serves(ctx, made) {
 			return address, nil
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return "", fmt.Errorf("%s: topic %s has no leader: %w", t.Name, made.name, err)
 		}
 	}
+}
+
+// serves reports whether the leaders know that they are: on some servers the
+// metadata is ahead of them.
+func (t *Target) serves(ctx context.Context, made topic) bool {
+	ends, err := t.admin.ListEndOffsets(ctx, made.name)
+	return err == nil && ends.Error() == nil && len(ends[made.name]) == made.partitions
 }
 
 func ledBy(meta kadm.Metadata, made topic) (string, bool) {
