@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace-io/millrace/broker/internal/metadata"
 	"github.com/millrace-io/millrace/broker/internal/producerstate"
+	"github.com/millrace-io/millrace/broker/internal/replica"
 	"github.com/millrace-io/millrace/broker/internal/server"
 	"github.com/millrace-io/millrace/broker/internal/turn"
 	"github.com/millrace-io/millrace/broker/internal/txn"
@@ -29,6 +30,8 @@ import (
 // firstBatch is a batch that begins a transaction in its partition.
 type firstBatch struct {
 	at       int // its place among the request's partitions
+	part     *replica.Partition
+	batch    record.Batch // of the frame
 	guard    producerstate.Guard
 	producer turn.Producer
 	in       txn.Partition
@@ -71,6 +74,12 @@ func (p *produceReply) joinTransaction(r *server.Request, image *metadata.Image)
 			if p.req.Version >= 11 {
 				f.err = errAbortable
 			}
+		case p.req.Version >= 12:
+			// The partition's marker of the transaction before may have come
+			// while the coordinator was asked, and taken the guard with it. It
+			// has this transaction's epoch, and the marker of this transaction
+			// has a newer one, so a guard can be asked for again.
+			f.guard, _ = f.part.Verify(f.batch)
 		}
 	}
 }
@@ -94,6 +103,7 @@ func (p *produceReply) firstBatch(image *metadata.Image) (f firstBatch, ok bool)
 	}
 	guard, ask := part.Verify(batch)
 	f.guard, f.producer = guard, turn.Producer{ID: batch.ProducerID(), Epoch: batch.ProducerEpoch()}
+	f.part, f.batch = part, batch
 	f.in = txn.Partition{Topic: part.Topic(), Index: part.Index()}
 	return f, ask
 }

@@ -131,7 +131,7 @@ func TestApiVersions(t *testing.T) {
 		}
 	}
 	for _, f := range resp.FinalizedFeatures {
-		if f.Name == "transaction.version" || f.Name == "share.version" {
+		if f.Name == "share.version" {
 			t.Errorf("feature %s is finalized and not there", f.Name)
 		}
 	}

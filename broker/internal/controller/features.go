@@ -34,6 +34,9 @@ func Features() []Feature {
 		{Name: "kraft.version", Min: 0, Max: 1, Default: 1},
 		// 30 is 4.3, 7 is 3.3, below which there was no Raft in Kafka.
 		{Name: MetadataVersion, Min: 7, Max: 30, Default: 30},
+		// 2 is transactions in which partitions join by being written to and
+		// every end bumps the epoch (KIP-890); below, clients announce them.
+		{Name: "transaction.version", Min: 0, Max: 2, Default: 2},
 	}
 }
 

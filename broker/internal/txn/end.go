@@ -14,7 +14,7 @@ import (
 //	               | commit               | abort
 //	Empty          | INVALID_TXN_STATE    | INVALID_TXN_STATE; v2: a new epoch
 //	Ongoing        | PrepareCommit        | PrepareAbort
-//	PrepareCommit  | CONCURRENT           | INVALID_TXN_STATE
+//	PrepareCommit  | CONCURRENT           | INVALID_TXN_STATE; v2, the next epoch: CONCURRENT
 //	PrepareAbort   | INVALID_TXN_STATE    | CONCURRENT
 //	CompleteCommit | done (v2: a retry)   | INVALID_TXN_STATE; v2: a new epoch
 //	CompleteAbort  | INVALID_TXN_STATE    | done; v2: a retry is done, else a new epoch
@@ -32,7 +32,8 @@ func (s *State) End(t *turn.Turn, req *End) {
 	switch s.m.Phase {
 	case PrepareCommit, PrepareAbort:
 		err := kerr.InvalidTxnState
-		if s.m.Phase == prepare(req.Commit) {
+		next := req.Version >= 2 && !retry // the end of a transaction after this one
+		if next || s.m.Phase == prepare(req.Commit) {
 			err = kerr.ConcurrentTransactions
 		}
 		t.Reply(refuse(err))
