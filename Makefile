@@ -28,7 +28,7 @@ test: ## everything that needs no server and no root
 race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
-integration: build ## real servers: Apache Kafka, kcat; kill -9; the race detector
+integration: build ## real servers and clients: Apache Kafka, kcat, kafkajs, suites of others; kill -9; the race detector
 	test/integration.sh
 
 lint:
