@@ -23,5 +23,8 @@ go build -o bin/weblog-demo ./examples/weblog/demo
 CGO_ENABLED=1 go test -race -timeout 30m ./...
 go test -tags mutants ./broker/internal/sim -run TestMutants -timeout 20m
 test/fuzz.sh "${FUZZTIME:-3s}"
-# The suites wait more than they compute, so they share the two cores.
-go test -tags integration -timeout 30m -count 1 -parallel 3 ./test/...
+# The suites of others wait more than they compute, so they run side by side,
+# and apart from the tests that start one Java machine after the other.
+suites='^TestSuite(FranzGo|Goka|KafkaGo)$'
+go test -tags integration -timeout 20m -count 1 -parallel 3 -run "$suites" ./test/integration
+go test -tags integration -timeout 30m -count 1 -skip "$suites" ./test/...

@@ -194,10 +194,14 @@ func (b *Broker) end(t testing.TB) {
 	}
 }
 
+// startBound is how long a broker may take to answer: several seconds alone,
+// minutes where others use the cores.
+const startBound = 3 * time.Minute
+
 // await returns when the broker answers a metadata request.
 func (b *Broker) await(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startBound)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap))
 	if err != nil {
