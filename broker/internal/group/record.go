@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace-io/millrace/broker/internal/wire"
 )
 
 // ErrUnknownRecord is returned by Decode for keys of other kinds of groups
@@ -20,6 +22,14 @@ const (
 	offsetExpiryValueVersion = 1 // the only one with an expiry of its own
 	metadataKeyVersion       = 2
 	metadataValueVersion     = 3
+)
+
+// From firstFlexibleValue on, values have tagged fields, whose number kmsg
+// believes. Their shapes are those of package wire.
+const (
+	firstFlexibleValue = 4
+	offsetShape        = "8 4 s 8 ~"
+	metadataShape      = "s 4 s s 8 [ s s s s 4 4 b b ~ ] ~"
 )
 
 // A Record is one record of __consumer_offsets, in Kafka's format.
@@ -178,7 +188,7 @@ func decodeOffset(key, value []byte) (Record, error) {
 		return rec, nil
 	}
 	var v kmsg.OffsetCommitValue
-	if err := v.ReadFrom(value); err != nil {
+	if err := readValue(value, offsetShape, v.ReadFrom); err != nil {
 		return nil, fmt.Errorf("committed offset of %s %s-%d: %w", k.Group, k.Topic, k.Partition, err)
 	}
 	rec.Offset = &Offset{At: v.Offset, LeaderEpoch: -1, Metadata: v.Metadata, Committed: time.UnixMilli(v.CommitTimestamp)}
@@ -191,6 +201,20 @@ func decodeOffset(key, value []byte) (Record, error) {
 	return rec, nil
 }
 
+// readValue decodes a value by kmsg, once its lengths and counts have been
+// held against the bytes that are there.
+func readValue(value []byte, shape string, read func([]byte) error) error {
+	if len(value) >= 2 {
+		version := int16(value[0])<<8 | int16(value[1])
+		if version >= firstFlexibleValue {
+			if err := wire.CheckValue(shape, version, value[2:]); err != nil {
+				return err
+			}
+		}
+	}
+	return read(value)
+}
+
 func decodeMetadata(key, value []byte) (Record, error) {
 	var k kmsg.GroupMetadataKey
 	if err := k.ReadFrom(key); err != nil {
@@ -201,7 +225,7 @@ func decodeMetadata(key, value []byte) (Record, error) {
 		return rec, nil
 	}
 	var v kmsg.GroupMetadataValue
-	if err := v.ReadFrom(value); err != nil {
+	if err := readValue(value, metadataShape, v.ReadFrom); err != nil {
 		return nil, fmt.Errorf("metadata of group %s: %w", k.Group, err)
 	}
 	rec.Metadata = &Metadata{

@@ -2,10 +2,14 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace-io/millrace/broker/internal/wire"
 )
 
 func TestRecordsComeBack(t *testing.T) {
@@ -66,6 +70,48 @@ func TestRecordIsKafkas(t *testing.T) {
 	}
 }
 
+// flexibleValues are records whose values end with a count of no tagged fields.
+func flexibleValues() map[string][2][]byte {
+	offsetKey := kmsg.OffsetCommitKey{Version: 1, Group: "g", Topic: "t"}
+	offset := kmsg.OffsetCommitValue{Version: 4, Offset: 5, LeaderEpoch: 3, Metadata: "m", CommitTimestamp: 77}
+	groupKey := kmsg.GroupMetadataKey{Version: 2, Group: "g"}
+	leader, instance := "a", "i"
+	group := kmsg.GroupMetadataValue{Version: 4, ProtocolType: "consumer", Generation: 3, Leader: &leader, CurrentStateTimestamp: 77}
+	group.Members = []kmsg.GroupMetadataValueMember{{
+		MemberID: "a", InstanceID: &instance, ClientID: "c", ClientHost: "/h",
+		RebalanceTimeoutMillis: 1000, SessionTimeoutMillis: 2000, Subscription: []byte{1}, Assignment: []byte{2},
+	}}
+	return map[string][2][]byte{
+		"offset": {offsetKey.AppendTo(nil), offset.AppendTo(nil)},
+		"group":  {groupKey.AppendTo(nil), group.AppendTo(nil)},
+	}
+}
+
+// Newer versions of Kafka write values with tagged fields. A count that is
+// corrupt must not keep the load busy: kmsg would loop four billion times.
+func TestFlexibleValues(t *testing.T) {
+	for name, kv := range flexibleValues() {
+		rec, err := Decode(kv[0], kv[1])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		switch rec := rec.(type) {
+		case *OffsetRecord:
+			if rec.Offset.At != 5 || rec.Offset.LeaderEpoch != 3 || rec.Offset.Metadata != "m" {
+				t.Errorf("read %+v", rec.Offset)
+			}
+		case *MetadataRecord:
+			if m := rec.Metadata; m.Generation != 3 || m.Leader != "a" || len(m.Members) != 1 || m.Members[0].Client.Host != "/h" {
+				t.Errorf("read %+v", m)
+			}
+		}
+		value := append(slices.Clone(kv[1][:len(kv[1])-1]), 0xff, 0xff, 0xff, 0xff, 0x0f)
+		if _, err := Decode(kv[0], value); !errors.Is(err, wire.ErrMalformedValue) {
+			t.Errorf("%s with a count of tags that nothing follows: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, rec := range []Record{
 		&OffsetRecord{Group: "g", Topic: "t", Partition: 7, Offset: &Offset{At: 5, Metadata: "m"}},
@@ -77,6 +123,10 @@ func FuzzDecode(f *testing.F) {
 	for _, rec := range consumerRecords() {
 		key, value := rec.Encode()
 		f.Add(key, value)
+	}
+	for _, kv := range flexibleValues() {
+		f.Add(kv[0], kv[1])
+		f.Add(kv[0], append(slices.Clone(kv[1][:len(kv[1])-1]), 0xff, 0xff, 0xff, 0xff, 0x0f))
 	}
 	opts := Options{}
 	f.Fuzz(func(t *testing.T, key, value []byte) {

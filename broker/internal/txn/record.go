@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace-io/millrace/broker/internal/turn"
+	"github.com/millrace-io/millrace/broker/internal/wire"
 )
 
 // ErrUnknownRecord is returned by Decode for keys and values of versions that
@@ -20,6 +21,13 @@ var ErrUnknownRecord = errors.New("unknown kind of record")
 const (
 	keyVersion   = 0
 	valueVersion = 1
+)
+
+// From firstFlexibleValue on, values have tagged fields, whose number kmsg
+// believes; so their shape, as package wire has it, is checked first.
+const (
+	firstFlexibleValue = 1
+	valueShape         = "8 2 4 1 [ s [ 4 ] ~ ] 8 8 ~"
 )
 
 // none stands for a producer id, an epoch or a time that there is not.
@@ -117,8 +125,14 @@ func Decode(key, value []byte) (*Record, error) {
 	if value == nil {
 		return rec, nil
 	}
-	if v, ok := version(value); !ok || v > valueVersion {
-		return nil, fmt.Errorf("transactional id %s, value version %d: %w", rec.ID, v, ErrUnknownRecord)
+	written, ok := version(value)
+	if !ok || written > valueVersion {
+		return nil, fmt.Errorf("transactional id %s, value version %d: %w", rec.ID, written, ErrUnknownRecord)
+	}
+	if written >= firstFlexibleValue {
+		if err := wire.CheckValue(valueShape, written, value[2:]); err != nil {
+			return nil, fmt.Errorf("transactional id %s: %w", rec.ID, err)
+		}
 	}
 	v := kmsg.NewTxnMetadataValue()
 	if err := v.ReadFrom(value); err != nil {

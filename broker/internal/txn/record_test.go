@@ -2,6 +2,7 @@ package txn
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace-io/millrace/broker/internal/turn"
+	"github.com/millrace-io/millrace/broker/internal/wire"
 )
 
 func TestRecordsComeBack(t *testing.T) {
@@ -69,6 +71,47 @@ func TestForeignRecordsAreTold(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A count that is corrupt must not keep the load busy: kmsg would loop four
+// billion times.
+func TestCountsAreHeldAgainstTheBytes(t *testing.T) {
+	key, value := (&Record{ID: "tx", Metadata: &Metadata{
+		Previous: none, Next: none, Phase: Ongoing, Partitions: []Partition{{"t", 0}}, Updated: time.UnixMilli(0),
+	}}).Encode()
+	const topics = 2 + 8 + 2 + 4 + 1 // behind version, producer, epoch, timeout and state
+	tags := topics + len("\x02\x02t\x02\x00\x00\x00\x00\x00") + 8 + 8
+	for name, at := range map[string]int{"topics": topics, "tagged fields": tags} {
+		if _, err := Decode(key, value); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(key, append(slices.Clone(value[:at]), 0xff, 0xff, 0xff, 0xff, 0x0f)); !errors.Is(err, wire.ErrMalformedValue) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, m := range []*Metadata{
+		{Producer: turn.Producer{ID: 1}, Previous: none, Next: none, Timeout: time.Minute, Phase: Empty, Updated: time.UnixMilli(5)},
+		{
+			Producer: turn.Producer{ID: 1 << 40, Epoch: 7}, Previous: 3, Next: 4, Phase: PrepareCommit,
+			Partitions: []Partition{{"t", 0}, {"t", 5}, {"u", 1}}, Started: time.UnixMilli(4), Updated: time.UnixMilli(5), Version: 2,
+		},
+	} {
+		key, value := (&Record{ID: "tx", Metadata: m}).Encode()
+		f.Add(key, value)
+		f.Add(key, append(slices.Clone(value[:len(value)-1]), 0xff, 0xff, 0xff, 0xff, 0x0f))
+	}
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		rec, err := Decode(key, value)
+		if err != nil {
+			return
+		}
+		if _, err := Decode(rec.Encode()); err != nil {
+			t.Fatalf("%+v does not decode again: %v", rec, err)
+		}
+	})
 }
 
 func TestPhaseNames(t *testing.T) {

@@ -10,6 +10,10 @@ import (
 // and is closed.
 var ErrMalformed = errors.New("wire: malformed request")
 
+// ErrMalformedValue is what CheckValue says of a record whose lengths and
+// counts do not fit its bytes.
+var ErrMalformedValue = errors.New("wire: malformed record value")
+
 // MalformedError says where a request stopped making sense.
 type MalformedError struct {
 	Key, Version int16

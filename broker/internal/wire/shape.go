@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // kmsg believes the number of tagged fields that a flexible request claims:
 // nine bytes keep it busy for a hundred seconds. So what it is to decode is
@@ -77,6 +80,18 @@ func checkShape(h Header, body []byte) error {
 	r := reader{src: body}
 	r.walk(shape, h.Version)
 	return r.err(h.Key, h.Version)
+}
+
+// CheckValue walks the value of a flexible record of the broker's own topics,
+// behind its version, by the value's shape: what kmsg would make of a count in
+// a corrupt one is no better than with a request.
+func CheckValue(shape string, version int16, value []byte) error {
+	r := reader{src: value}
+	r.walk(shape, version)
+	if r.failed() {
+		return fmt.Errorf("%w: version %d, byte %d: %s", ErrMalformedValue, version, r.pos, r.fault)
+	}
+	return nil
 }
 
 // walk passes over the fields of a shape, up to its end or to the bracket
