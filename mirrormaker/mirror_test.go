@@ -99,13 +99,15 @@ func (p *pair) start() (m *Mirror, stop func() error) {
 // dump reads what a partition holds, as an independent reader.
 func (p *pair) dump(profile cluster.Profile, topic string, partition int32) []string {
 	p.t.Helper()
-	admin := kadm.NewClient(client(p.t, profile))
-	start, end, err := ends(p.t.Context(), admin, topic, partition)
+	asking := client(p.t, profile)
+	defer asking.Close()
+	start, end, err := ends(p.t.Context(), kadm.NewClient(asking), topic, partition)
 	if err != nil {
 		return nil
 	}
 	var all []string
 	reader := client(p.t, profile, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(start)}}))
+	defer reader.Close()
 	for next := start; next < end; {
 		fetches := reader.PollFetches(p.t.Context())
 		if err := fetches.Err(); err != nil {

@@ -20,6 +20,9 @@ import (
 // drainTimeout bounds what a flow waits for its last acks when it ends.
 const drainTimeout = 10 * time.Second
 
+// longestFetch bounds a fetch of a source that has nothing new.
+const longestFetch = 5 * time.Second
+
 // pollRecords bounds the records of one poll, so that a commit or an end of
 // the flow does not wait behind a long catch-up.
 const pollRecords = 5000
@@ -80,6 +83,9 @@ func (r *runner) open(ctx context.Context) (err error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // MT4: out of range is a reason to stop, not to begin anew
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{}),
+		// A partition that is added waits for the fetch under way, which on a
+		// quiet source is the longest part of its way.
+		kgo.FetchMaxWait(min(r.flow.Refresh, longestFetch)),
 	)...)
 	if err != nil {
 		return err
