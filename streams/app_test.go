@@ -46,14 +46,14 @@ type kafka struct {
 func startKafka(t *testing.T) *kafka {
 	t.Helper()
 	// By its address and not through memory, so that a child process finds it.
-	return connect(t, cluster.Profile{Bootstrap: brokertest.Start(t, brokertest.Property("group.min.session.timeout.ms", "1000")).Addrs()})
+	return connect(t, cluster.Profile{Bootstrap: brokertest.Start(t, brokertest.Property("group.min.session.timeout.ms", "500")).Addrs()})
 }
 
 // startFake starts franz-go's fake, which is another implementation of the
 // same protocol.
 func startFake(t *testing.T) *kafka {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "500"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,11 +235,13 @@ func testCounts(t *testing.T, k *kafka) {
 	wordCount(b)
 	r := run(t, b, k.config("wordcount", t.TempDir()))
 	want := map[string]int64{}
+	var lines []*kgo.Record
 	for i := range 300 {
-		k.produce(record("lines", fmt.Sprint(i), fmt.Sprintf("all w%d", i%7)))
+		lines = append(lines, record("lines", fmt.Sprint(i), fmt.Sprintf("all w%d", i%7)))
 		want["all"]++
 		want[fmt.Sprint("w", i%7)]++
 	}
+	k.produce(lines...)
 	r.settle()
 	if diff := cmp.Diff(want, k.table("counts")); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -250,11 +252,13 @@ func testCounts(t *testing.T, k *kafka) {
 // What is restored from the changelog, what is left on disk, and what a clean
 // stop wrote is the same state.
 func TestAppContinuesItsState(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		keep bool
 	}{{"with its directory", true}, {"with an empty directory", false}} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			k := startKafka(t)
 			k.create(2, "lines", "counts")
 			dir := t.TempDir()
@@ -263,11 +267,13 @@ func TestAppContinuesItsState(t *testing.T) {
 				b := streams.NewBuilder()
 				wordCount(b)
 				r := run(t, b, k.config("wordcount", dir))
+				var lines []*kgo.Record
 				for i := range 100 {
 					word := fmt.Sprint("w", i%9)
-					k.produce(record("lines", "", word))
+					lines = append(lines, record("lines", "", word))
 					want[word]++
 				}
+				k.produce(lines...)
 				r.settle()
 				r.end()
 				if diff := cmp.Diff(want, k.table("counts")); diff != "" {
@@ -281,7 +287,10 @@ func TestAppContinuesItsState(t *testing.T) {
 	}
 }
 
-func TestAppSpreadsItsTasksOverInstances(t *testing.T) { onEach(t, testSpread) }
+func TestAppSpreadsItsTasksOverInstances(t *testing.T) {
+	t.Parallel()
+	onEach(t, testSpread)
+}
 
 func testSpread(t *testing.T, k *kafka) {
 	t.Parallel()
@@ -289,11 +298,13 @@ func testSpread(t *testing.T, k *kafka) {
 	var instances []*running
 	want := map[string]int64{}
 	feed := func() {
+		var lines []*kgo.Record
 		for i := range 200 {
 			word := fmt.Sprint("w", i%11)
-			k.produce(record("lines", fmt.Sprint(i), word))
+			lines = append(lines, record("lines", fmt.Sprint(i), word))
 			want[word]++
 		}
+		k.produce(lines...)
 	}
 	for range 3 {
 		b := streams.NewBuilder()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace-io/millrace/streams"
 )
@@ -47,7 +48,7 @@ func crashConfig(c childConfig) streams.Config {
 	// The group must give up on the killed member soon: one that is killed
 	// between joining and syncing would be waited for until the rebalance's
 	// timeout, so there is one worker, and it is killed when it works.
-	cfg.SessionTimeout = 2 * time.Second
+	cfg.SessionTimeout = 600 * time.Millisecond
 	cfg.Workers = 1
 	return cfg
 }
@@ -60,6 +61,7 @@ func TestT7KilledApplicationLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes and waits for session timeouts")
 	}
+	t.Parallel()
 	onEach(t, testKilled)
 }
 
@@ -73,12 +75,14 @@ func testKilled(t *testing.T, k *kafka) {
 	}
 	want := map[string]int64{}
 	feed := func(n int) {
+		var lines []*kgo.Record
 		for i := range n {
 			word := fmt.Sprint("w", i%50)
-			k.produce(record("lines", fmt.Sprint(i), word+" all"))
+			lines = append(lines, record("lines", fmt.Sprint(i), word+" all"))
 			want[word]++
 			want["all"]++
 		}
+		k.produce(lines...)
 	}
 	for range 2 {
 		cmd := exec.Command(os.Args[0])

@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	// A killed worker's partitions are free again after the session.
-	sessionTimeout    = 6 * time.Second
+	// heartbeatInterval is how soon a sink learns of a rebalance.
 	heartbeatInterval = 2 * time.Second
 	// pollWait bounds one poll, so that Flush comes round without records.
 	pollWait = 500 * time.Millisecond
@@ -72,12 +71,13 @@ func (t *sinkTask) run(ctx context.Context) error {
 }
 
 func (t *sinkTask) options(ctx context.Context) []kgo.Opt {
+	session := t.worker.config.SessionTimeout
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup("connect-" + t.id.connector),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.MetadataMaxAge(metadataAge), kgo.MetadataMinAge(metadataAge / 4),
-		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
+		kgo.SessionTimeout(session), kgo.HeartbeatInterval(min(heartbeatInterval, session/3)),
 		kgo.FetchMaxBytes(int32(min(t.worker.config.TaskMemory, 50<<20))),
 		kgo.FetchMaxPartitionBytes(int32(min(t.worker.config.TaskMemory, 1<<20))),
 		kgo.MaxConcurrentFetches(2),

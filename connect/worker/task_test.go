@@ -409,10 +409,8 @@ func (s *severed) kill() {
 // A worker that dies in the middle loses nothing, and repeats at most what
 // was not committed.
 func TestKilledWorkerLosesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the dead worker's session")
-	}
-	profile, dir := brokertest.Start(t).Cluster(), t.TempDir()
+	t.Parallel()
+	profile, dir := brokertest.Start(t, brokertest.Property("group.min.session.timeout.ms", "500")).Cluster(), t.TempDir()
 	in, out := filepath.Join(dir, "in.log"), filepath.Join(dir, "out.jsonl")
 	appendFile(t, in, lines(0, 4000))
 	dying := profile
@@ -422,7 +420,9 @@ func TestKilledWorkerLosesNothing(t *testing.T) {
 	}
 	dying.Dial = wire.Dial
 	ctx, cancel := context.WithCancel(context.Background())
-	first, err := worker.New(worker.Config{Cluster: dying, Plugins: all.List(), OffsetFlushInterval: 20 * time.Millisecond})
+	first, err := worker.New(worker.Config{
+		Cluster: dying, Plugins: all.List(), OffsetFlushInterval: 20 * time.Millisecond, SessionTimeout: time.Second,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,9 +454,7 @@ func TestKilledWorkerLosesNothing(t *testing.T) {
 // CT15: topics that appear after the sink has started are read, by name and
 // by regular expression.
 func TestCT15LateTopics(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for the metadata to be refreshed")
-	}
+	t.Parallel() // it waits for the metadata to be refreshed
 	b := brokertest.Start(t)
 	var mu sync.Mutex
 	seen := map[string]int{}

@@ -33,6 +33,9 @@ type Config struct {
 	ReplicationFactor int16
 	// OffsetFlushInterval is how often positions are made durable, 5s.
 	OffsetFlushInterval time.Duration
+	// SessionTimeout is how long the partitions of a killed worker's sinks
+	// wait before others take them, 6s.
+	SessionTimeout time.Duration
 	// TaskMemory bounds what one task buffers, 64 MiB.
 	TaskMemory int64
 	// Connectors run without a config topic; REST cannot change them.
@@ -59,6 +62,7 @@ func (c Config) withDefaults() Config {
 	c.OffsetPartitions = cmp.Or(c.OffsetPartitions, 25)
 	c.ReplicationFactor = cmp.Or(c.ReplicationFactor, -1)
 	c.OffsetFlushInterval = cmp.Or(c.OffsetFlushInterval, 5*time.Second)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, 6*time.Second)
 	c.TaskMemory = cmp.Or(c.TaskMemory, 64<<20)
 	c.Advertise = cmp.Or(c.Advertise, "127.0.0.1:8083")
 	if c.Logger == nil {
