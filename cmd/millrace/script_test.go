@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 //	type NAME TEXT         gives it a line of input
 //	awaits NAME REGEXP     waits until what it printed matches
 //	interrupt NAME CODE    sends Ctrl-C and expects the exit code
+//	terminate NAME CODE    sends SIGTERM and expects the exit code
 //	exits CODE ARGS...     runs millrace ARGS and expects the exit code
 //	until REGEXP ARGS...   runs millrace ARGS until its output matches
 //	awaitfile FILE REGEXP  waits until a file's contents match
@@ -58,7 +60,8 @@ func params(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "begin": begin, "type": typeLine, "awaits": awaits, "interrupt": interrupt,
+			"serve": serve, "begin": begin, "type": typeLine, "awaits": awaits,
+			"interrupt": ends("interrupt", os.Interrupt), "terminate": ends("terminate", syscall.SIGTERM),
 			"exits": exits, "until": until, "awaitfile": awaitFile, "scrub": scrub,
 		},
 	}
@@ -134,14 +137,17 @@ func awaits(ts *testscript.TestScript, neg bool, args []string) {
 	named(ts, args[0]).await(ts, regexp.MustCompile(args[1]))
 }
 
-func interrupt(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, 2, "interrupt NAME CODE")
-	p := named(ts, args[0])
-	ts.Check(p.cmd.Process.Signal(os.Interrupt))
-	if got := p.wait(ts); strconv.Itoa(got) != args[1] {
-		ts.Fatalf("%s ended with exit code %d, want %s\n%s%s", args[0], got, args[1], p.out, p.errs)
+// ends makes a command that sends a signal and expects an exit code.
+func ends(name string, signal os.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		need(ts, neg, args, 2, name+" NAME CODE")
+		p := named(ts, args[0])
+		ts.Check(p.cmd.Process.Signal(signal))
+		if got := p.wait(ts); strconv.Itoa(got) != args[1] {
+			ts.Fatalf("%s ended with exit code %d, want %s\n%s%s", args[0], got, args[1], p.out, p.errs)
+		}
+		delete(processes(ts), args[0])
 	}
-	delete(processes(ts), args[0])
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -194,7 +200,7 @@ var volatile = []struct{ pattern, with string }{
 	{`(?m)(id"?: "?)[A-Za-z0-9_-]{22}\b`, "${1}TOPIC-ID"},
 	{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
 	{`127\.0\.0\.1:\d+`, "ADDRESS"},
-	{`go1\.[0-9a-z.]+`, "GO-VERSION"},
+	{`"(version|go|os|arch)": "[^"]*"`, `"$1": "BUILD"`},
 }
 
 func scrub(ts *testscript.TestScript, neg bool, args []string) {

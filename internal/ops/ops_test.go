@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace-io/millrace/cluster"
 )
@@ -156,5 +158,30 @@ func TestL2Unreachable(t *testing.T) {
 	_, err = c.Topics(t.Context(), false)
 	if f := fault(t, err, Unreachable, CodeUnreachable); !strings.Contains(f.Error(), "127.0.0.1:1") || f.Try == "" {
 		t.Errorf("%v (%+v)", f, f)
+	}
+}
+
+// Who is not allowed to is told so, and scripts can tell it from a failure.
+func TestUnauthorized(t *testing.T) {
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fake.Close()
+	fake.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.CreateTopicsResponse)
+		topic := kmsg.NewCreateTopicsResponseTopic()
+		topic.Topic, topic.ErrorCode = r.(*kmsg.CreateTopicsRequest).Topics[0].Topic, kerr.TopicAuthorizationFailed.Code
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	c, err := Open(cluster.Profile{Bootstrap: fake.ListenAddrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.CreateTopic(t.Context(), TopicSpec{Name: "a", Partitions: 1, ReplicationFactor: 1})
+	if f := fault(t, err, Unauthorized, CodeUnauthorized); !strings.Contains(f.Error(), "TOPIC_AUTHORIZATION_FAILED") {
+		t.Error(f)
 	}
 }
