@@ -6,12 +6,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace-io/millrace/mirrormaker/internal/progress"
 )
+
+// learnTimeout bounds how long a new partition of the target may take to be
+// known to clients; the next look tries again.
+const learnTimeout = 10 * time.Second
 
 // begin sets partitions going that were not looked at yet.
 func (f *finder) begin(ctx context.Context, all kadm.TopicDetails, selected []string) error {
@@ -30,8 +35,13 @@ func (f *finder) begin(ctx context.Context, all kadm.TopicDetails, selected []st
 	if err != nil {
 		return err
 	}
+	learning, cancel := context.WithTimeout(ctx, learnTimeout)
+	defer cancel()
 	offsets := map[string]map[int32]kgo.Offset{}
 	for _, p := range fresh {
+		if err := f.producers.learn(learning, p.target, p.partition); err != nil {
+			return err
+		}
 		if err := f.resume(ctx, p, view, all[p.topic].ID); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type pair struct {
 	t        *testing.T
 	from, to cluster.Profile
 	flow     Flow
+	mirror   *Mirror // the last that was started
 }
 
 func newPair(t *testing.T) *pair {
@@ -76,6 +77,7 @@ func (p *pair) start() (m *Mirror, stop func() error) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.mirror = m
 	ctx, cancel := context.WithCancel(p.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
@@ -140,11 +142,19 @@ func (p *pair) await(topic string, partition int32, target string) {
 		got = p.dump(p.to, target, partition)
 		return len(got) >= len(want)
 	}, func() string {
-		return fmt.Sprintf("%s-%d has %d records of %d", target, partition, len(got), len(want))
+		return fmt.Sprintf("%s-%d has %d records of %d: %+v", target, partition, len(got), len(want), p.status())
 	})
 	if !slices.Equal(got, want) {
 		p.t.Fatalf("%s-%d holds\n%s\nits source\n%s", target, partition, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// status is what the mirror says, for a failure.
+func (p *pair) status() []Status {
+	if p.mirror == nil {
+		return nil
+	}
+	return p.mirror.Status()
 }
 
 func (p *pair) eventually(ok func() bool, what func() string) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -74,6 +75,38 @@ func (ps *producers) all() []*kgo.Client {
 		all = append(all, c)
 	}
 	return all
+}
+
+// askAgain is how soon metadata that was asked for is looked at again.
+const askAgain = 10 * time.Millisecond
+
+// learn waits until every producer that knows a topic knows this partition of
+// it. A client refuses records of a partition that was added since it last
+// asked, and a refused record stops its partition.
+func (ps *producers) learn(ctx context.Context, topic string, partition int32) error {
+	tick := time.NewTicker(askAgain)
+	defer tick.Stop()
+	for _, c := range ps.all() {
+		for !knows(c, topic, partition) {
+			c.ForceMetadataRefresh()
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the brokers do not know partition %d of topic %s: %w", partition, topic, ctx.Err())
+			case <-tick.C:
+			}
+		}
+	}
+	return nil
+}
+
+// knows reports whether a client can produce to a partition. One that has not
+// met the topic yet asks for it at its first record.
+func knows(c *kgo.Client, topic string, partition int32) bool {
+	has := func(partition int32) bool {
+		leader, _, err := c.PartitionLeader(topic, partition)
+		return leader >= 0 || err != nil // an error is the record's to tell
+	}
+	return !has(0) || has(partition)
 }
 
 func (ps *producers) flush(ctx context.Context) error {
