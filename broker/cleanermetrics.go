@@ -13,28 +13,28 @@ var cleanerMetrics = []struct {
 	kind  prometheus.ValueType
 	value func(datadir.CleanerStats) float64
 }{
-	{cleanerDesc("runs_total", "Runs of the cleaner, of one log each."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_runs_total", "Runs of the cleaner, of one log each."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Runs) }},
-	{cleanerDesc("failures_total", "Runs of the cleaner that ended with an error."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_failures_total", "Runs of the cleaner that ended with an error."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Failures) }},
-	{cleanerDesc("read_bytes_total", "Bytes that the cleaner has read."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_read_bytes_total", "Bytes that the cleaner has read."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Read) }},
-	{cleanerDesc("written_bytes_total", "Bytes that the cleaner has written."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_written_bytes_total", "Bytes that the cleaner has written."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Written) }},
-	{cleanerDesc("reclaimed_bytes_total", "Bytes by which compacted logs have shrunk."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_reclaimed_bytes_total", "Bytes by which compacted logs have shrunk."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Reclaimed) }},
-	{cleanerDesc("dropped_records_total", "Records that compaction has removed."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_dropped_records_total", "Records that compaction has removed."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Dropped) }},
-	{cleanerDesc("busy_seconds_total", "Time that the cleaner has worked, in seconds."), prometheus.CounterValue,
+	{cleanerDesc("millrace_log_cleaner_busy_seconds_total", "Time that the cleaner has worked, in seconds."), prometheus.CounterValue,
 		func(s datadir.CleanerStats) float64 { return s.Busy.Seconds() }},
-	{cleanerDesc("max_dirty_ratio", "Share of uncompacted bytes in the dirtiest log, when the cleaner last looked."), prometheus.GaugeValue,
+	{cleanerDesc("millrace_log_cleaner_max_dirty_ratio", "Share of uncompacted bytes in the dirtiest log, when the cleaner last looked."), prometheus.GaugeValue,
 		func(s datadir.CleanerStats) float64 { return s.MaxDirtyRatio }},
-	{cleanerDesc("uncleanable_logs", "Logs that the cleaner has given up on, because they are damaged."), prometheus.GaugeValue,
+	{cleanerDesc("millrace_log_cleaner_uncleanable_logs", "Logs that the cleaner has given up on, because they are damaged."), prometheus.GaugeValue,
 		func(s datadir.CleanerStats) float64 { return float64(s.Uncleanable) }},
 }
 
 func cleanerDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("millrace_log_cleaner_"+name, help, nil, nil)
+	return prometheus.NewDesc(name, help, nil, nil)
 }
 
 // cleanerCollector reports them when it is asked.

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -98,5 +99,37 @@ func TestMakeTargetsExist(t *testing.T) {
 	}
 	if count < 10 {
 		t.Errorf("found %d calls of make, which cannot be all", count)
+	}
+}
+
+// badInput is a row of docs/bad-input.md.
+var badInput = regexp.MustCompile(`(?m)^\| ([WBCLD]\d+) \|`)
+
+// Each kind of bad input that the page speaks of is tried by a test that
+// carries its id.
+func TestBadInputIsTested(t *testing.T) {
+	tried := map[string]bool{}
+	id := regexp.MustCompile(`\b(?:Test)?([WBCLD]\d+)(?:[A-Z _:,(]|\b)`)
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") && filepath.Ext(name) != ".txtar" {
+			return err
+		}
+		source, err := os.ReadFile(name)
+		for _, m := range id.FindAllStringSubmatch(string(source), -1) {
+			tried[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := badInput.FindAllStringSubmatch(text(t, "docs/bad-input.md"), -1)
+	if len(rows) < 40 {
+		t.Fatalf("found %d rows, which cannot be all", len(rows))
+	}
+	for _, m := range rows {
+		if !tried[m[1]] {
+			t.Errorf("docs/bad-input.md: no test names %s", m[1])
+		}
 	}
 }
