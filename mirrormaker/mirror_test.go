@@ -402,3 +402,14 @@ func TestMB3OneTargetTopic(t *testing.T) {
 		t.Fatalf("Run: %v", err)
 	}
 }
+
+// What the flow has copied is not known when the state cannot be read, and
+// beginning anew would copy everything twice: so it does not begin.
+func TestStateThatCannotBeReadEndsTheStart(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, err := openState(gone, startCluster(t), "f"); err == nil {
+		s.close()
+		t.Error("a state was read from a cluster that does not answer")
+	}
+}

@@ -31,10 +31,10 @@ func openState(ctx context.Context, profile cluster.Profile, flow string) (*stat
 		return nil, err
 	}
 	s := &state{flow: flow, client: client, positions: map[topicPartition]progress.Position{}}
-	if err := s.create(ctx); err == nil {
-		err = s.load(ctx, profile)
-	} else {
+	if err = s.create(ctx); err != nil {
 		err = fmt.Errorf("create %s at the target: %w", StateTopic, err)
+	} else if err = s.load(ctx, profile); err != nil {
+		err = fmt.Errorf("read %s at the target: %w", StateTopic, err)
 	}
 	if err != nil {
 		client.Close()

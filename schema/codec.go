@@ -31,7 +31,7 @@ func (g *GenericSerde) Codec(topic string) *Codec[any] {
 
 // Encode returns a T or *T as a registered Avro value.
 func (c *Codec[T]) Encode(value any) ([]byte, error) {
-	switch v := value.(type) {
+	switch v := value.(type) { //nolint:gocritic // T is no interface that *T could satisfy
 	case T:
 		return c.encode(v)
 	case *T:

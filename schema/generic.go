@@ -129,7 +129,7 @@ func (g *GenericSerde) open(ctx context.Context, topic string, data []byte) (*ge
 	if err != nil {
 		return nil, nil, unreadable(err, topic, id)
 	}
-	if err := codec.written.open(topic, id, data, payload); err != nil {
+	if err := codec.open(topic, id, data, payload); err != nil {
 		return nil, nil, err
 	}
 	return codec, payload, nil

@@ -164,7 +164,7 @@ func (c *cell[A]) put(key []byte, v A, ts int64) error {
 
 // fault passes a serde's error to the handler and any other to the task.
 func (c *cell[A]) fault(err error) error {
-	if e, ok := err.(*encodeError); ok {
+	if e, ok := err.(*encodeError); ok { //nolint:errorlint // one of this package, never wrapped
 		return c.rt.Fault(c.node, e.err)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -141,7 +140,7 @@ func (k *kafka) table(topic string) map[string]int64 {
 func (k *kafka) config(id, dir string) streams.Config {
 	return streams.Config{
 		Cluster: k.profile, AppID: id, StateDir: dir, CommitInterval: 50 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -94,7 +94,7 @@ func (c Config) validate(stateful bool) error {
 		}
 	}
 	if err := c.Cluster.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("Cluster: %w", err))
+		errs = append(errs, fmt.Errorf("cluster: %w", err))
 	}
 	fault(!validAppID.MatchString(c.AppID), "AppID %q: need 1 to 100 characters a-z A-Z 0-9 . _ -: it begins the names of topics", c.AppID)
 	fault(c.Guarantee == ExactlyOnce, "Guarantee: %w", ErrExactlyOnce)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"io"
-	"log"
+	"log" //nolint:depguard // the logger that goka takes
 	"os"
 	"strings"
 	"testing"

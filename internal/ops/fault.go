@@ -52,9 +52,9 @@ func (f *Fault) Unwrap() error { return f.Err }
 func reason(err error) string {
 	var k *kerr.Error
 	switch {
-	case err == error(kerr.UnknownTopicOrPartition):
+	case err == error(kerr.UnknownTopicOrPartition): //nolint:errorlint // alone: what wraps it says more
 		return "no such topic (" + kerr.UnknownTopicOrPartition.Message + ")"
-	case errors.As(err, &k) && err == error(k):
+	case errors.As(err, &k) && err == error(k): //nolint:errorlint // alone, as above
 		return fmt.Sprintf("%s (%s)", strings.TrimSuffix(k.Description, "."), k.Message)
 	}
 	return err.Error()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -118,7 +119,7 @@ func readLine(in *bufio.Reader) (line []byte, more bool, err error) {
 			return line, true, nil
 		case err == io.EOF:
 			return line, false, nil
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, false, err
 		case len(line) > MaxLine:
 			return nil, false, fmt.Errorf("longer than %d bytes", MaxLine)

@@ -200,7 +200,7 @@ func TestCrashIsDeterministic(t *testing.T) {
 		}
 		return all.String()
 	}
-	if run() != run() {
+	if first, second := run(), run(); first != second {
 		t.Error("one seed, two disks")
 	}
 }

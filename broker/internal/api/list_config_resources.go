@@ -53,7 +53,7 @@ var allResourceTypes = []int8{
 // resourceNames lists what has configs of a type.
 func resourceNames(image *metadata.Image, kind kmsg.ConfigResourceType) []string {
 	var names []string
-	switch kind {
+	switch kind { //nolint:exhaustive // the others have no resources
 	case kmsg.ConfigResourceTypeTopic:
 		for topic := range image.Topics() {
 			names = append(names, topic.Name)

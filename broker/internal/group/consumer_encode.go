@@ -14,6 +14,7 @@ import (
 // a version and strings with a length of two bytes. Values are flexible
 // (KIP-482): compact lengths, and tagged fields at the end of each structure.
 
+// Encode implements Record.
 func (r *EpochRecord) Encode() (key, value []byte) {
 	key = consumerKey(epochKeyVersion, r.Group)
 	if r.Epoch == nil {
@@ -27,10 +28,12 @@ func (r *EpochRecord) Encode() (key, value []byte) {
 	return key, appendTag(b, epochHashTag, kbin.AppendInt64(nil, int64(r.Epoch.Hash)))
 }
 
+// Encode implements Record.
 func (r *LegacyRecord) Encode() (key, value []byte) {
 	return consumerKey(legacyKeyVersion, r.Group), nil
 }
 
+// Encode implements Record.
 func (r *MemberRecord) Encode() (key, value []byte) {
 	key = consumerKey(memberKeyVersion, r.Group, r.Member)
 	if r.Info == nil {
@@ -63,6 +66,7 @@ func (c *ClassicInfo) encode() []byte {
 	return noTags(b)
 }
 
+// Encode implements Record.
 func (r *TargetEpochRecord) Encode() (key, value []byte) {
 	key = consumerKey(targetEpochKeyVersion, r.Group)
 	if r.tombstone() {
@@ -71,6 +75,7 @@ func (r *TargetEpochRecord) Encode() (key, value []byte) {
 	return key, noTags(kbin.AppendInt32(newValue(), r.Epoch))
 }
 
+// Encode implements Record.
 func (r *TargetRecord) Encode() (key, value []byte) {
 	key = consumerKey(targetKeyVersion, r.Group, r.Member)
 	if r.Target == nil {
@@ -88,6 +93,7 @@ func sortedTopics(a assignor.Assignment) []TopicID {
 	return slices.SortedFunc(maps.Keys(a), compareIDs)
 }
 
+// Encode implements Record.
 func (r *CurrentRecord) Encode() (key, value []byte) {
 	key = consumerKey(currentKeyVersion, r.Group, r.Member)
 	if r.Current == nil {
@@ -117,6 +123,7 @@ func (h Holding) append(b []byte) []byte {
 	return b
 }
 
+// Encode implements Record.
 func (r *PatternRecord) Encode() (key, value []byte) {
 	key = consumerKey(patternKeyVersion, r.Group, r.Pattern)
 	if r.Match == nil {

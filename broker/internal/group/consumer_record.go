@@ -80,13 +80,26 @@ type PatternRecord struct {
 	Match   *Match // nil deletes
 }
 
-func (r *EpochRecord) GroupID() string       { return r.Group }
-func (r *LegacyRecord) GroupID() string      { return r.Group }
-func (r *MemberRecord) GroupID() string      { return r.Group }
+// GroupID implements Record.
+func (r *EpochRecord) GroupID() string { return r.Group }
+
+// GroupID implements Record.
+func (r *LegacyRecord) GroupID() string { return r.Group }
+
+// GroupID implements Record.
+func (r *MemberRecord) GroupID() string { return r.Group }
+
+// GroupID implements Record.
 func (r *TargetEpochRecord) GroupID() string { return r.Group }
-func (r *TargetRecord) GroupID() string      { return r.Group }
-func (r *CurrentRecord) GroupID() string     { return r.Group }
-func (r *PatternRecord) GroupID() string     { return r.Group }
+
+// GroupID implements Record.
+func (r *TargetRecord) GroupID() string { return r.Group }
+
+// GroupID implements Record.
+func (r *CurrentRecord) GroupID() string { return r.Group }
+
+// GroupID implements Record.
+func (r *PatternRecord) GroupID() string { return r.Group }
 
 func (r *EpochRecord) tombstone() bool       { return r.Epoch == nil }
 func (r *LegacyRecord) tombstone() bool      { return r.Deleted }

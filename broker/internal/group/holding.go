@@ -28,7 +28,7 @@ func (h Holding) has(topic TopicID, partition int32) bool {
 
 // equal reports whether both hold the same partitions.
 func (h Holding) equal(other Holding) bool {
-	return maps.EqualFunc(h, other, func(a, b map[int32]int32) bool { return maps.Equal(a, b) })
+	return maps.EqualFunc(h, other, maps.Equal)
 }
 
 // topics are the ids in order.

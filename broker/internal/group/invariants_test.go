@@ -160,7 +160,7 @@ func (c *crowd) check(*rapid.T) {
 	}
 	c.generation = c.s.generation
 	s := c.s
-	switch s.phase {
+	switch s.phase { //nolint:exhaustive // a classic group has no others
 	case Stable, CompletingRebalance:
 		if s.members.byID[s.leader] == nil {
 			c.t.Fatalf("%v under leader %q, which is no member", s.phase, s.leader)

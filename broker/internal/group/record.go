@@ -85,8 +85,10 @@ type RecordedMember struct {
 	Assignment       []byte
 }
 
+// GroupID implements Record.
 func (r *OffsetRecord) GroupID() string { return r.Group }
 
+// Encode implements Record.
 func (r *OffsetRecord) Encode() (key, value []byte) {
 	k := kmsg.OffsetCommitKey{Version: offsetKeyVersion, Group: r.Group, Topic: r.Topic, Partition: r.Partition}
 	key = k.AppendTo(nil)
@@ -107,8 +109,10 @@ func (r *OffsetRecord) Encode() (key, value []byte) {
 	return key, v.AppendTo(nil)
 }
 
+// GroupID implements Record.
 func (r *MetadataRecord) GroupID() string { return r.Group }
 
+// Encode implements Record.
 func (r *MetadataRecord) Encode() (key, value []byte) {
 	k := kmsg.GroupMetadataKey{Version: metadataKeyVersion, Group: r.Group}
 	key = k.AppendTo(nil)

@@ -107,7 +107,7 @@ func (w *World) buildBatch(l *lane, n int) record.Batch {
 	}
 	batch, err := b.Build()
 	if err != nil {
-		panic(err) // the builder refuses nothing that is built here
+		panic(err) //nolint:forbidigo // the builder refuses nothing that is built here
 	}
 	return bytes.Clone(batch)
 }

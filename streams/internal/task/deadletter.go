@@ -34,7 +34,7 @@ func deadLetter(topic string, f *topology.Fault) topology.Outgoing {
 		header(headerNode, f.Node),
 		header(headerStage, f.Stage.String()),
 	)
-	if p, ok := f.Err.(*topology.Panic); ok {
+	if p, ok := f.Err.(*topology.Panic); ok { //nolint:errorlint // of this fault itself, not of what a function returned
 		headers = append(headers, topology.Header{Key: headerStack, Value: p.Stack})
 	}
 	return topology.Outgoing{

@@ -3,7 +3,6 @@ package task_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -79,7 +78,7 @@ func newScript(t *testing.T, maxIdle time.Duration, handle func(*topology.Fault)
 	s.task, err = task.New(task.Config{
 		ID: task.ID{Partition: 3}, AppID: "app", Sub: topo.Subtopologies[0], Overlay: state.NewOverlay(nil, 0), Output: s,
 		Handle: handle, DeadLetters: "dead", MaxIdle: maxIdle, Counters: new(task.Counters),
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -160,7 +160,7 @@ func (w *Worker) leave() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		w.cfg.Logger.Warn("the group coordinator did not answer the farewell", slog.Any("error", err))
 	}
-	if w.failed != before {
+	if w.failed != before { //nolint:errorlint // whether it is another value, not of which kind it is
 		return w.failed
 	}
 	return nil
