@@ -187,6 +187,11 @@ func TestItem45_UnverifiedPartitionIsRefused(t *testing.T) {
 		t.Errorf("B14: to a partition that was not added: %v", err)
 	}
 	cl.end(p, true)
+	// Until its marker stands the partition still is in the transaction.
+	until(t, "the marker", func() bool {
+		lso, hw := cl.stable("t")
+		return lso == hw
+	})
 	if err := cl.produce(true, "t", 0, txnBatch(t, p, 1, true, "late")); !errors.Is(err, kerr.InvalidTxnState) {
 		t.Errorf("after the end: %v", err)
 	}
