@@ -187,13 +187,19 @@ func TestItem45_UnverifiedPartitionIsRefused(t *testing.T) {
 		t.Errorf("B14: to a partition that was not added: %v", err)
 	}
 	cl.end(p, true)
-	// Until its marker stands the partition still is in the transaction.
+	// Until its marker stands the partition still is in the transaction, and
+	// until the coordinator knows that it stands a producer is asked to retry.
 	until(t, "the marker", func() bool {
 		lso, hw := cl.stable("t")
 		return lso == hw
 	})
-	if err := cl.produce(true, "t", 0, txnBatch(t, p, 1, true, "late")); !errors.Is(err, kerr.InvalidTxnState) {
-		t.Errorf("after the end: %v", err)
+	var late error
+	until(t, "the end", func() bool {
+		late = cl.produce(true, "t", 0, txnBatch(t, p, 1, true, "late"))
+		return !errors.Is(late, kerr.NotEnoughReplicas)
+	})
+	if !errors.Is(late, kerr.InvalidTxnState) {
+		t.Errorf("after the end: %v", late)
 	}
 	if lso, hw := cl.stable("t"); lso != hw {
 		t.Errorf("the last stable offset %d stays behind the high watermark %d", lso, hw)
