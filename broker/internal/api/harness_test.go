@@ -285,6 +285,8 @@ func (n *node) Dirty(p *replica.Partition) {
 	}
 }
 
+func (n *node) DirtyBy(*replica.Partition, time.Time) {}
+
 func (n *node) Forget(*replica.Partition) {}
 
 // holdFlushes makes flushes wait for flush.

@@ -47,6 +47,7 @@ type partition struct {
 	entry *Entry
 
 	mu     sync.Mutex
+	due    time.Time // of FlushDue
 	failed error
 	moved  chan struct{} // closed and replaced when FlushDone or FlushFailed was called
 }
@@ -96,17 +97,29 @@ func (p *partition) Checkpoint() (recoveryPoint, logStart, highWatermark int64, 
 
 func (p *partition) Retain(now time.Time) (int, error) { return p.Log.Retain(now, p.Flushed()) }
 
+func (p *partition) FlushDue() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.due, !p.due.IsZero() && p.Flushed() < p.End()
+}
+
 func (p *partition) append(t testing.TB, n int) {
 	t.Helper()
 	for range n {
-		var bl record.Builder
-		bl.Append(record.Record{Timestamp: time.Now().UnixMilli(), Value: []byte("v")})
-		b, err := bl.Build()
-		must(t, err)
-		b.Stamp(p.End(), 0)
-		must(t, p.Append([]record.Batch{b}, time.Now()))
+		p.write(t)
 		p.entry.Dirty()
 	}
+}
+
+// write appends a record and asks for no flush.
+func (p *partition) write(t testing.TB) {
+	t.Helper()
+	var bl record.Builder
+	bl.Append(record.Record{Timestamp: time.Now().UnixMilli(), Value: []byte("v")})
+	b, err := bl.Build()
+	must(t, err)
+	b.Stamp(p.End(), 0)
+	must(t, p.Append([]record.Batch{b}, time.Now()))
 }
 
 // await waits until everything appended is flushed, or the flush has failed.
@@ -425,6 +438,51 @@ func TestRunInVirtualTime(t *testing.T) {
 		must(t, <-done)
 		must(t, p.Close())
 		must(t, d.Close(true))
+	})
+}
+
+// Partitions are flushed when their time comes, not before, and whatever the
+// order in which they have said so.
+func TestRunFlushesByAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, vfs.NewMem(), Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx) }()
+		began := time.Now()
+		parts := map[time.Duration]*partition{}
+		for _, age := range []time.Duration{300, 100, 200, 50, 400} {
+			p := addPartition(t, d, fmt.Sprintf("t%d", age), commitlog.Config{})
+			p.write(t)
+			p.due = began.Add(age * time.Millisecond)
+			p.entry.DirtyBy(p.due)
+			parts[age] = p
+		}
+		parts[50].entry.Remove() // It is closed meanwhile.
+		parts[200].mu.Lock()
+		parts[200].due = began.Add(350 * time.Millisecond) // Its config was changed.
+		parts[200].mu.Unlock()
+		for _, step := range []struct{ until, flushed time.Duration }{{99, 0}, {101, 100}, {299, 0}, {301, 300}, {349, 0}, {351, 200}, {399, 0}, {401, 400}} {
+			<-time.After(time.Until(began.Add(step.until * time.Millisecond)))
+			synctest.Wait()
+			for age, p := range parts {
+				if p.Flushed() == 0 {
+					continue
+				}
+				if age != step.flushed {
+					t.Errorf("after %d ms the partition of %d ms is flushed", step.until, age)
+				}
+				delete(parts, age)
+				must(t, p.Close())
+			}
+			if _, waits := parts[step.flushed]; waits {
+				t.Errorf("after %d ms the partition of %d ms is not flushed", step.until, step.flushed)
+			}
+		}
+		cancel()
+		must(t, <-done)
+		must(t, parts[50].Close())
+		must(t, d.Close(false))
 	})
 }
 

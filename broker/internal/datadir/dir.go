@@ -80,6 +80,8 @@ type Dir struct {
 	changed bool                // something may differ from the files
 	stale   bool                // the files may hold marks that were dropped
 	wake    chan struct{}       // for Run: changed was set
+	aging   aging
+	sooner  chan struct{} // for Run: another entry is the first of the aging
 }
 
 // mark is what the checkpoints say about one partition; -1 where they say
@@ -100,7 +102,7 @@ func Open(fsys vfs.FS, root string, opts Options) (*Dir, error) {
 	d := &Dir{
 		fs: fsys, root: root, options: opts, logger: opts.Logger.With("dir", root),
 		files:   vfs.NewFileCache(fsys, cmp.Or(opts.OpenFiles, openFileLimit())),
-		entries: map[*Entry]struct{}{}, stored: map[string]int64{}, wake: make(chan struct{}, 1),
+		entries: map[*Entry]struct{}{}, stored: map[string]int64{}, wake: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
 	}
 	d.Flusher = newFlusher(d)
 	if err := vfs.MkdirDurable(fsys, root); err != nil {

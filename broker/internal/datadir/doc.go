@@ -33,6 +33,9 @@
 //	                               directory is its own filesystem, else by
 //	                               fdatasync on parallel workers
 //
+// Under durability=pagecache a partition says by [Entry.DirtyBy] when its oldest
+// unflushed record becomes too old (flush.ms), and is flushed then.
+//
 // A flush that fails takes the directory offline for good, with every
 // partition in it (KIP-858).
 //
@@ -42,6 +45,6 @@
 // second after something changed and looks at retention every five minutes, and
 // one that compacts (package cleaner), a log at a time and at a bounded rate.
 // With nothing to do there is no timer shorter than that. Without Run all of
-// it can be stepped: [Flusher.Begin], [Dir.Checkpoint], [Dir.Retain],
-// [Dir.Compact]; the simulation does so.
+// it can be stepped: [Flusher.Begin], [Dir.FlushAged], [Dir.Checkpoint],
+// [Dir.Retain], [Dir.Compact]; the simulation does so.
 package datadir

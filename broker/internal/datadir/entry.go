@@ -34,6 +34,7 @@ type Kept interface {
 type Partition interface {
 	Flushable
 	Kept
+	Aging
 	Compactable
 }
 
@@ -47,6 +48,10 @@ type Entry struct {
 	cleaned     atomic.Int64 // where the cleaner goes on
 	uncleanable atomic.Bool  // the cleaner has given up on it
 
+	// Guarded by the directory's mu.
+	flushBy time.Time // when it is looked at, while it is among the aging
+	place   int       // there
+
 	// Guarded by the flusher's mu.
 	state   flushState
 	removed bool
@@ -54,7 +59,7 @@ type Entry struct {
 
 // Add takes a partition into the directory's care.
 func (d *Dir) Add(p Partition) *Entry {
-	e := &Entry{dir: d, partition: p, name: path.Base(p.Dir())}
+	e := &Entry{dir: d, partition: p, name: path.Base(p.Dir()), place: notAging}
 	d.mu.Lock()
 	d.entries[e] = struct{}{}
 	if m, ok := d.marks[e.name]; ok {
@@ -100,6 +105,7 @@ func (e *Entry) Remove() {
 	e.dir.Flusher.remove(e)
 	e.dir.mu.Lock()
 	defer e.dir.mu.Unlock()
+	e.dir.ageless(e)
 	delete(e.dir.entries, e)
 }
 

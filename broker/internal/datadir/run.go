@@ -11,7 +11,7 @@ import (
 // checkpointDelay is how long after a change the checkpoints are written.
 const checkpointDelay = time.Second
 
-// Run flushes, writes checkpoints, looks at retention and compacts until ctx
+// Run flushes, at once and by age, writes checkpoints, looks at retention and compacts until ctx
 // ends. It then flushes what is dirty.
 func (d *Dir) Run(ctx context.Context) error {
 	d.Flusher.open()
@@ -23,6 +23,9 @@ func (d *Dir) Run(ctx context.Context) error {
 	checkpoint := time.NewTimer(0)
 	checkpoint.Stop()
 	defer checkpoint.Stop()
+	aged := time.NewTimer(0)
+	aged.Stop()
+	defer aged.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,6 +38,10 @@ func (d *Dir) Run(ctx context.Context) error {
 				d.logger.Error("checkpoints could not be written", "error", err)
 				d.retryCheckpoint(checkpoint)
 			}
+		case <-d.sooner:
+			d.flushAged(aged)
+		case <-aged.C:
+			d.flushAged(aged)
 		case now := <-retention.C:
 			d.Retain(now)
 		}
@@ -43,6 +50,14 @@ func (d *Dir) Run(ctx context.Context) error {
 
 // retryCheckpoint tries again later, on a full disk for instance.
 func (d *Dir) retryCheckpoint(timer *time.Timer) { timer.Reset(10 * checkpointDelay) }
+
+// flushAged has the timer fire when the next partition's time comes.
+func (d *Dir) flushAged(timer *time.Timer) {
+	timer.Stop()
+	if next := d.FlushAged(time.Now()); !next.IsZero() {
+		timer.Reset(time.Until(next))
+	}
+}
 
 // Retain removes what has expired, partition by partition, and returns how
 // many segments went. Partitions have no timers of their own: asking ten

@@ -53,17 +53,15 @@ func (p *Partition) Append(b record.Batch, r AppendRequest) (AppendResult, error
 	}
 	a := p.queue.put(b, r)
 	p.mu.Lock()
-	var dirty bool
+	var flush flushing
 	var woken wait.Woken
 	if !a.done { // else whoever held the lock before has written it too
-		dirty, woken = p.drain()
+		flush, woken = p.drain()
 	}
 	p.mu.Unlock()
 	result, err := a.result, a.err
 	p.queue.recycle(a)
-	if dirty {
-		p.deps.Disk.Dirty(p)
-	}
+	p.ask(flush)
 	woken.Wake()
 	if err != nil {
 		err = p.explain(b, err)
@@ -78,7 +76,7 @@ func (p *Partition) Await(w *wait.Waiter, r AppendResult) {
 }
 
 // drain writes everything that is queued in one write. The caller holds mu.
-func (p *Partition) drain() (dirty bool, woken wait.Woken) {
+func (p *Partition) drain() (flush flushing, woken wait.Woken) {
 	p.drained = p.queue.take(p.drained[:0])
 	p.batches = p.batches[:0]
 	now := p.deps.Now()
@@ -107,13 +105,11 @@ func (p *Partition) drain() (dirty bool, woken wait.Woken) {
 	clear(p.batches) // they are the callers' from here on
 	clear(p.drained)
 	if !wrote {
-		return false, woken
+		return flush, woken
 	}
 	p.bytes += int64(size)
 	p.marks.add(end, p.bytes)
-	// Under pagecache nothing waits for a flush, but a segment that is full is
-	// flushed: recovery then reads no more than the last one.
-	return rolled || !p.config.PageCache, p.perform(p.state.Appended(end))
+	return p.flushing(end, rolled), p.perform(p.state.Appended(end))
 }
 
 // write makes the drain's batches part of the log and of the producers'

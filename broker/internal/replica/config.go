@@ -1,6 +1,9 @@
 package replica
 
 import (
+	"math"
+	"time"
+
 	"github.com/millrace-io/millrace/broker/internal/cleaner"
 	"github.com/millrace-io/millrace/broker/internal/commitlog"
 	"github.com/millrace-io/millrace/internal/kafkaconf"
@@ -35,6 +38,11 @@ type Config struct {
 	// PageCache lets the high watermark follow the log's end instead of what
 	// is flushed (durability=pagecache).
 	PageCache bool
+	// FlushMessages and FlushAge have the log flushed, with PageCache, after
+	// that many records or when the oldest unflushed one has that age
+	// (flush.messages, flush.ms). Nothing waits for it. 0 means never.
+	FlushMessages int64
+	FlushAge      time.Duration
 	// MinISR is min.insync.replicas.
 	MinISR int
 }
@@ -49,13 +57,22 @@ func ConfigOf(t kafkaconf.Topic) Config {
 	}
 	return Config{
 		Log: log, Delete: t.Delete, MaxMessageBytes: t.MaxMessageBytes, AppendTime: t.Timestamp.AppendTime,
-		PageCache: t.PageCache, MinISR: t.MinInsync,
+		PageCache: t.PageCache, FlushMessages: t.FlushMessages, FlushAge: flushAgeOf(t.FlushAge), MinISR: t.MinInsync,
 		Timestamps:  &TimestampBounds{Before: t.Timestamp.BeforeMax, After: t.Timestamp.AfterMax},
 		Compression: recompressionOf(t.Compression), Compact: t.Compact, ValidateRecords: t.ValidateRecords,
 		Cleaning: cleaner.Policy{
 			MinDirtyRatio: t.Clean.MinDirtyRatio, MinLag: t.Clean.MinLag, MaxLag: t.Clean.MaxLag, DeleteRetention: t.Clean.DeleteRetention,
 		},
 	}
+}
+
+// flushAgeOf is 0 for what no record can reach. With flush.ms=0 a record is
+// too old as soon as it is there.
+func flushAgeOf(age time.Duration) time.Duration {
+	if age == math.MaxInt64 {
+		return 0
+	}
+	return max(age, 1)
 }
 
 // recompressionOf is nil for the producer's own codec.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/millrace-io/millrace/broker/internal/datadir"
 	"github.com/millrace-io/millrace/broker/internal/metadata"
@@ -47,13 +48,26 @@ func (d *Directory) Place(topic string, id TopicID, partition int32) (Place, err
 	}, nil
 }
 
-// Dirty implements Disk. The first call takes the partition into the
-// directory's care. An append that a deletion has overtaken must not bring it
-// back there.
+// Dirty implements Disk.
 func (d *Directory) Dirty(p *Partition) {
+	if e := d.entry(p); e != nil {
+		e.Dirty()
+	}
+}
+
+// DirtyBy implements Disk.
+func (d *Directory) DirtyBy(p *Partition, at time.Time) {
+	if e := d.entry(p); e != nil {
+		e.DirtyBy(at)
+	}
+}
+
+// entry finds the partition in the directory. The first call takes it into the
+// directory's care. An append that a deletion has overtaken must not bring it
+// back there: then it is nil.
+func (d *Directory) entry(p *Partition) *datadir.Entry {
 	if e, ok := d.entries.Load(p); ok {
-		e.(*datadir.Entry).Dirty()
-		return
+		return e.(*datadir.Entry)
 	}
 	entry := d.dir.Add(p)
 	if e, raced := d.entries.LoadOrStore(p, entry); raced {
@@ -62,9 +76,9 @@ func (d *Directory) Dirty(p *Partition) {
 	}
 	if p.deleted() {
 		d.Forget(p)
-		return
+		return nil
 	}
-	entry.Dirty()
+	return entry
 }
 
 // Forget implements Disk. The marks of a deleted partition go with it: a topic

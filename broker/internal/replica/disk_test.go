@@ -16,6 +16,7 @@ import (
 type node struct {
 	dir *datadir.Dir
 	set *replica.Set
+	now time.Time
 }
 
 func openNode(t *testing.T, fsys vfs.FS) *node {
@@ -24,10 +25,12 @@ func openNode(t *testing.T, fsys vfs.FS) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{dir, replica.NewSet(replica.Deps{
-		Broker: 1, FS: fsys, Files: dir.Files(), Disk: replica.OnDisk(dir), Now: func() time.Time { return start },
+	n := &node{dir: dir, now: start}
+	n.set = replica.NewSet(replica.Deps{
+		Broker: 1, FS: fsys, Files: dir.Files(), Disk: replica.OnDisk(dir), Now: func() time.Time { return n.now },
 		ProducerExpiry: time.Hour, Logger: slog.New(slog.DiscardHandler), Parallel: 1,
-	})}
+	})
+	return n
 }
 
 func (n *node) lead(t *testing.T, id byte, c replica.Config, epoch int32) *replica.Partition {
@@ -188,4 +191,74 @@ func TestPagecacheIsFlushedSegmentBySegment(t *testing.T) {
 		t.Errorf("recovery begins at %d (%v), the last segment at 6", recovery, err)
 	}
 	n.close(t)
+}
+
+// survivors is how many records a loss of power leaves.
+func survivors(t *testing.T, disk *vfs.Mem, c replica.Config) int64 {
+	t.Helper()
+	n := openNode(t, disk.Crash(nil))
+	defer n.close(t)
+	return n.lead(t, 1, c, 9).LogEnd()
+}
+
+// flush flushes what partitions have asked for by now.
+func (n *node) flush(t *testing.T) {
+	t.Helper()
+	n.dir.FlushAged(n.now)
+	if err := n.dir.Flusher.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestItem103_FlushMessages(t *testing.T) {
+	for appended, want := range []int64{0, 0, 0, 0, 4, 4, 4, 4, 8, 8} {
+		disk, config := vfs.NewMem(), replica.Config{PageCache: true, FlushMessages: 4}
+		n := openNode(t, disk)
+		p := n.lead(t, 1, config, 1)
+		for range appended {
+			mustAppend(t, p, plain(t, 1))
+			n.flush(t)
+		}
+		if p.HighWatermark() != int64(appended) {
+			t.Errorf("acked up to %d of %d: an ack does not wait for the flush", p.HighWatermark(), appended)
+		}
+		if got := survivors(t, disk, config); got != want {
+			t.Errorf("flush.messages=4 and %d records: %d survive a loss of power, want %d", appended, got, want)
+		}
+	}
+}
+
+// The age is that of the oldest unflushed record: those that follow do not put
+// the flush off.
+func TestItem103_FlushMs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, after replica.Config // the config is changed behind the second record
+		want          []int64        // survivors of a crash after each step of 100 ms, with a record in each
+	}{
+		"never":          {replica.Config{}, replica.Config{}, []int64{0, 0, 0, 0, 0, 0}},
+		"every 200 ms":   {replica.Config{FlushAge: 200 * time.Millisecond}, replica.Config{FlushAge: 200 * time.Millisecond}, []int64{0, 0, 3, 3, 3, 6}},
+		"at once":        {replica.Config{FlushAge: 1}, replica.Config{FlushAge: 1}, []int64{0, 2, 2, 4, 4, 6}},
+		"set later":      {replica.Config{}, replica.Config{FlushAge: 300 * time.Millisecond}, []int64{0, 0, 0, 4, 4, 4}},
+		"made shorter":   {replica.Config{FlushAge: time.Hour}, replica.Config{FlushAge: 300 * time.Millisecond}, []int64{0, 0, 0, 4, 4, 4}},
+		"made longer":    {replica.Config{FlushAge: 200 * time.Millisecond}, replica.Config{FlushAge: 400 * time.Millisecond}, []int64{0, 0, 0, 0, 5, 5}},
+		"messages first": {replica.Config{FlushAge: 200 * time.Millisecond, FlushMessages: 2}, replica.Config{FlushAge: 200 * time.Millisecond, FlushMessages: 2}, []int64{0, 2, 2, 4, 4, 6}},
+	} {
+		for steps, want := range tt.want {
+			disk := vfs.NewMem()
+			n := openNode(t, disk)
+			tt.before.PageCache, tt.after.PageCache = true, true
+			p := n.lead(t, 1, tt.before, 1)
+			for step := range steps + 1 {
+				mustAppend(t, p, plain(t, 1))
+				n.flush(t)
+				if step == 1 {
+					p.Configure(tt.after)
+				}
+				n.now = n.now.Add(100 * time.Millisecond)
+			}
+			if got := survivors(t, disk, tt.after); got != want {
+				t.Errorf("%s: after %d steps %d survive, want %d", name, steps+1, got, want)
+			}
+		}
+	}
 }

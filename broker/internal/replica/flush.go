@@ -11,8 +11,61 @@ import (
 // Dir is the directory that holds the replica's log.
 func (p *Partition) Dir() string { return p.log.Dir() }
 
+// flushing is what the data directory is asked for after an append: to flush at
+// once, by a time, or not at all.
+type flushing struct {
+	now bool
+	by  time.Time
+}
+
+// flushing decides about an append that has brought the log to an end. Under
+// pagecache nothing waits for a flush, but a segment that is full is flushed,
+// so that recovery reads no more than the last one; and so is as much, or as
+// old, as the topic's flush.messages and flush.ms say. The caller holds mu.
+func (p *Partition) flushing(end int64, rolled bool) (f flushing) {
+	if !p.config.PageCache {
+		return flushing{now: true}
+	}
+	first := p.oldest.CompareAndSwap(0, p.writing.UnixNano())
+	limit, age := p.config.FlushMessages, p.config.FlushAge
+	switch unflushed := end - max(p.asked, p.log.Flushed()); {
+	case rolled, limit > 0 && unflushed >= limit:
+		p.asked, f.now = end, true
+	case first && age > 0:
+		f.by = p.writing.Add(age)
+	}
+	return f
+}
+
+// ask passes on what was decided, once the lock is free.
+func (p *Partition) ask(f flushing) {
+	switch {
+	case f.now:
+		p.deps.Disk.Dirty(p)
+	case !f.by.IsZero():
+		p.deps.Disk.DirtyBy(p, f.by)
+	}
+}
+
+// FlushDue returns when the oldest record that no flush has captured becomes as
+// old as flush.ms allows; false if there is none, or no such limit.
+func (p *Partition) FlushDue() (due time.Time, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	oldest := p.oldest.Load()
+	if oldest == 0 || !p.config.PageCache || p.config.FlushAge <= 0 || p.closed != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(0, oldest).Add(p.config.FlushAge), true
+}
+
 // Capture begins a flush of the log. Flushes of one partition do not overlap.
-func (p *Partition) Capture() commitlog.Flush { return p.log.Capture() }
+func (p *Partition) Capture() commitlog.Flush {
+	// In this order: an append notes its time when the log has it, so what
+	// begins to age behind this line is flushed once too often at worst.
+	p.oldest.Store(0)
+	return p.log.Capture()
+}
 
 // FlushDone ends a flush whose sync has succeeded: what it covers counts for
 // the high watermark.

@@ -76,6 +76,8 @@ func (w *world) Dirty(p *replica.Partition) {
 	}
 }
 
+func (w *world) DirtyBy(*replica.Partition, time.Time) {}
+
 func (w *world) Forget(p *replica.Partition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -33,6 +33,9 @@ type Disk interface {
 	// Dirty asks for a flush of a partition. It is called without locks, also
 	// while a flush of the partition runs, and does not block.
 	Dirty(p *Partition)
+	// DirtyBy asks for a flush that need not begin before a time, and only if
+	// FlushDue says so then. Else it is as Dirty.
+	DirtyBy(p *Partition, at time.Time)
 	// Forget ends flushes, checkpoints and retention of a partition, and waits
 	// for those that run.
 	Forget(p *Partition)

@@ -47,10 +47,15 @@ type Partition struct {
 	aborts  []commitlog.AbortedTxn
 	writing time.Time // the drain's now
 	stamped int64     // the last LogAppendTime, which never goes back
+	asked   int64     // the log's end when pagecache last asked for a flush
 
 	// rolledAt is where a segment began for which the producers' state is yet
 	// to be saved; 0 for none. The log sets it under its own lock.
 	rolledAt atomic.Int64
+
+	// oldest is when pagecache has appended the first record that no flush has
+	// captured, in nanoseconds; 0 for none.
+	oldest atomic.Int64
 
 	// rules are what appends must look into batches for; nil for nothing.
 	rules atomic.Pointer[rules]
@@ -160,6 +165,8 @@ func (p *Partition) Configure(c Config) {
 	p.mu.Unlock()
 	if !c.PageCache {
 		p.deps.Disk.Dirty(p) // what was written under pagecache
+	} else if due, ok := p.FlushDue(); ok {
+		p.deps.Disk.DirtyBy(p, due)
 	}
 	woken.Wake()
 }

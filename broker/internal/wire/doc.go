@@ -29,11 +29,11 @@
 // are appended piece by piece, so that a payload may come from a file between
 // two pieces ([FetchResponse]).
 //
-// Everything else is kmsg's, after its lengths and counts were held against
-// the frame (shape.go) ([DecodeInto], [AppendResponse]); the records of the
-// coordinators' topics have the same walk before them ([CheckValue]). The hand-written
-// half is compared with kmsg in both directions, at every version, by the fuzz
-// tests.
+// Everything else is kmsg's, after its lengths and counts were held against the
+// frame (shape.go) ([DecodeInto], [AppendResponse]); the records of the
+// coordinators' topics have the same walk before them ([CheckValue]). The hand-
+// written half is compared with kmsg in both directions, at every version, by
+// the fuzz tests.
 //
 // # Aliasing
 //
