@@ -30,11 +30,19 @@ func (l shardLog) Mark(m coordinator.Marker) (offset int64, err error) {
 	return result.LastOffset, l.leadership(err)
 }
 
+// VerifyProducer implements coordinator.Log.
+func (l shardLog) VerifyProducer(p turn.Producer) coordinator.Guard {
+	return coordinator.Guard(l.partition.VerifyProducer(p.ID, p.Epoch))
+}
+
 // CheckProducer implements coordinator.Log.
-func (l shardLog) CheckProducer(p turn.Producer) error {
-	err := l.partition.CheckProducer(p.ID, p.Epoch)
-	if errors.Is(err, producerstate.ErrInvalidEpoch) {
+func (l shardLog) CheckProducer(p turn.Producer, g coordinator.Guard) error {
+	err := l.partition.CheckProducer(p.ID, p.Epoch, producerstate.Guard(g))
+	switch {
+	case errors.Is(err, producerstate.ErrInvalidEpoch):
 		return fmt.Errorf("%w: %w", coordinator.ErrFenced, err)
+	case errors.Is(err, replica.ErrInvalidTxnState):
+		return fmt.Errorf("%w: %w", coordinator.ErrNotInTransaction, err)
 	}
 	return err
 }

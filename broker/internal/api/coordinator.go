@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -45,9 +46,10 @@ type Coordinator interface {
 	DescribeConsumerGroup(ctx context.Context, group string, reply func(kmsg.ConsumerGroupDescribeResponseGroup))
 
 	OffsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest, reply func(*kmsg.OffsetCommitResponse))
-	// TxnOffsetCommit takes offsets of a transaction that includes the group's
-	// partition.
-	TxnOffsetCommit(ctx context.Context, req *kmsg.TxnOffsetCommitRequest, reply func(*kmsg.TxnOffsetCommitResponse))
+	// TxnOffsetCommit takes offsets of a transaction. It calls join, which sees
+	// to it that the transaction includes the group's partition, and refuses
+	// the offsets if the transaction has ended by the time of the answer.
+	TxnOffsetCommit(ctx context.Context, req *kmsg.TxnOffsetCommitRequest, join func(done func(*kerr.Error)), reply func(*kmsg.TxnOffsetCommitResponse))
 	// OffsetFetch answers one group. Topics nil means all that the group has
 	// committed. An unknown group has offset -1 and no error.
 	OffsetFetch(ctx context.Context, group kmsg.OffsetFetchRequestGroup, requireStable bool, reply func(kmsg.OffsetFetchResponseGroup))

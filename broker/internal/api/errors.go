@@ -65,6 +65,7 @@ var codes = []struct {
 
 	{coordinator.ErrNotLeader, kerr.NotCoordinator},
 	{coordinator.ErrFenced, kerr.InvalidProducerEpoch},
+	{coordinator.ErrNotInTransaction, kerr.InvalidTxnState},
 
 	{quorum.ErrNotController, kerr.NotController},
 	{quorum.ErrStopped, kerr.NotController},

@@ -249,9 +249,10 @@ type memLog struct {
 	end     int64
 }
 
-func (*memLog) Epoch() int32                           { return 0 }
-func (*memLog) Mark(coordinator.Marker) (int64, error) { return 0, nil }
-func (*memLog) CheckProducer(turn.Producer) error      { return nil }
+func (*memLog) Epoch() int32                                         { return 0 }
+func (*memLog) Mark(coordinator.Marker) (int64, error)               { return 0, nil }
+func (*memLog) VerifyProducer(turn.Producer) coordinator.Guard       { return 1 }
+func (*memLog) CheckProducer(turn.Producer, coordinator.Guard) error { return nil }
 
 func (l *memLog) Append(b record.Batch) (int64, error) {
 	l.mu.Lock()

@@ -17,7 +17,8 @@ import (
 // The coordinator of the transaction has to know of the group's partition, or
 // no marker would ever come there (KIP-890). With transactions v2 (v5 and
 // later) the commit itself makes it a part of the transaction; before, it is
-// verified that AddOffsetsToTxn has.
+// verified that AddOffsetsToTxn has. Offsets that reach the log only after the
+// transaction's marker are refused.
 
 func (b *Broker) txnOffsetCommit(c call, req *kmsg.TxnOffsetCommitRequest, reply func(*kmsg.TxnOffsetCommitResponse)) {
 	image := b.image()
@@ -50,13 +51,8 @@ func (b *Broker) txnOffsetCommit(c call, req *kmsg.TxnOffsetCommitRequest, reply
 		return
 	}
 	b.withOffsetsTopic(c, func(topic *metadata.Topic) {
-		b.joinTxn(c, req, offsetsPartition(topic, req.Group), func(err *kerr.Error) {
-			if err != nil {
-				refuse(err)
-				return
-			}
-			b.Coordinator.TxnOffsetCommit(c.ctx, req, answer)
-		})
+		join := func(done func(*kerr.Error)) { b.joinTxn(c, req, offsetsPartition(topic, req.Group), done) }
+		b.Coordinator.TxnOffsetCommit(c.ctx, req, join, answer)
 	}, refuse)
 }
 

@@ -14,6 +14,10 @@ var ErrNotLeader = errors.New("not the leader of the coordinator's partition")
 // replaced by one with a newer epoch.
 var ErrFenced = errors.New("the producer has a newer epoch")
 
+// ErrNotInTransaction is what a Log returns, wrapped or not, for a batch of a
+// transaction that it must not begin.
+var ErrNotInTransaction = errors.New("the partition is not in the producer's transaction")
+
 // refusal is what a client is told when the log has failed: look for the
 // coordinator elsewhere, or here again in a moment.
 func refusal(err error) *kerr.Error {

@@ -44,22 +44,54 @@ func (g *Groups) OffsetCommit(_ context.Context, req *group.CommitRequest, reply
 	submit(g.Runtime, req.Group, refuse, reply, func(s *group.State, t *turn.Turn) { s.Commit(t, req) })
 }
 
-// TxnOffsetCommit replies when the offsets are in the log, pending. A producer
-// that was fenced is refused before the group decides: a log that refuses what
-// was decided costs all groups of the partition a reload.
-func (g *Groups) TxnOffsetCommit(_ context.Context, req *group.TxnCommitRequest, reply func(*group.TxnCommitResponse)) {
+// joiningCommit is the first version of TxnOffsetCommit that makes the group's
+// partition a part of the transaction (transactions v2).
+const joiningCommit = 5
+
+// TxnOffsetCommit replies when the offsets are in the log, pending. It calls
+// join, which asks the coordinator of the transaction about the group's
+// partition, and may answer at any time.
+//
+// A producer that was fenced, or whose transaction has ended meanwhile, is
+// refused before the group decides: a log that refuses what was decided costs
+// all groups of the partition a reload. Markers come through the same seat, so
+// nothing comes between the check and the append.
+func (g *Groups) TxnOffsetCommit(_ context.Context, req *group.TxnCommitRequest, join func(done func(*kerr.Error)), reply func(*group.TxnCommitResponse)) {
 	refuse := func(err *kerr.Error) *group.TxnCommitResponse { return group.RefuseTxnCommit(req, err) }
 	producer := turn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
-	admit := func(log Log) *kerr.Error {
-		switch err := log.CheckProducer(producer); {
-		case errors.Is(err, ErrFenced):
-			return kerr.InvalidProducerEpoch
-		case err != nil:
-			return refusal(err)
-		}
-		return nil
+	var guard Guard
+	if s, err := g.seat(req.Group); err == nil {
+		guard = s.log.VerifyProducer(producer)
 	}
-	submitIf(g.Runtime, req.Group, admit, refuse, reply, func(s *group.State, t *turn.Turn) { s.CommitTxn(t, req) })
+	admit := func(log Log) *kerr.Error {
+		if req.Version >= joiningCommit {
+			// The marker of the transaction before may have come while the
+			// coordinator was asked, and taken the guard with it. It has this
+			// transaction's epoch, and this one's marker a newer.
+			guard = log.VerifyProducer(producer)
+		}
+		return admission(log.CheckProducer(producer, guard))
+	}
+	join(func(err *kerr.Error) {
+		if err != nil {
+			reply(refuse(err))
+			return
+		}
+		submitIf(g.Runtime, req.Group, admit, refuse, reply, func(s *group.State, t *turn.Turn) { s.CommitTxn(t, req) })
+	})
+}
+
+// admission is what a producer is told that must not write.
+func admission(err error) *kerr.Error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrFenced):
+		return kerr.InvalidProducerEpoch
+	case errors.Is(err, ErrNotInTransaction):
+		return kerr.InvalidTxnState
+	}
+	return refusal(err)
 }
 
 // OffsetFetch replies when every commit that it shows is committed. With

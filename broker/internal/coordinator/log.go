@@ -16,9 +16,14 @@ type Log interface {
 	// Mark writes the marker that ends a producer's transaction, and returns
 	// its offset. What holds for Append holds for it.
 	Mark(m Marker) (offset int64, err error)
-	// CheckProducer says why a batch in a producer's transaction would be
-	// refused: ErrFenced, wrapped, when the producer has a newer epoch here.
-	CheckProducer(p turn.Producer) error
+	// VerifyProducer comes before the question to a transaction's coordinator,
+	// whether it includes this partition. The guard is for CheckProducer.
+	VerifyProducer(p turn.Producer) Guard
+	// CheckProducer says why a batch in a producer's transaction must not be
+	// appended: ErrFenced, wrapped, when the producer has a newer epoch here;
+	// ErrNotInTransaction when the transaction is not open here and a marker
+	// has come since the guard was given.
+	CheckProducer(p turn.Producer, g Guard) error
 	// Epoch is the epoch of the leadership.
 	Epoch() int32
 	// Await calls done once: with nil when the high watermark has passed the
@@ -29,6 +34,11 @@ type Log interface {
 	// the time of the call, whether committed or not.
 	Replay(visit func(record.Batch) error) error
 }
+
+// A Guard stands for a question to the coordinator of a transaction: a batch
+// that was delayed until after the transaction's marker must not open one that
+// nobody would ever end (KIP-890). Package producerstate has the rules.
+type Guard uint64
 
 // A Marker ends a producer's transaction in one partition.
 type Marker struct {

@@ -63,7 +63,9 @@ func (l *memLog) Mark(m Marker) (int64, error) {
 	return l.Append(batch)
 }
 
-func (l *memLog) CheckProducer(p turn.Producer) error {
+func (l *memLog) VerifyProducer(turn.Producer) Guard { return 1 }
+
+func (l *memLog) CheckProducer(p turn.Producer, _ Guard) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.Epoch < l.fenced {

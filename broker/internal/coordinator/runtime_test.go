@@ -393,7 +393,8 @@ func txnCommit(r *Groups, producer int64, epoch int16, offset int64) inbox[int16
 	req.Group, req.ProducerID, req.ProducerEpoch = "g", producer, epoch
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Offset: offset}}}}
 	return asked(func(reply func(int16)) {
-		r.TxnOffsetCommit(context.Background(), req, func(resp *group.TxnCommitResponse) {
+		agree := func(done func(*kerr.Error)) { done(nil) }
+		r.TxnOffsetCommit(context.Background(), req, agree, func(resp *group.TxnCommitResponse) {
 			reply(resp.Topics[0].Partitions[0].ErrorCode)
 		})
 	})

@@ -35,24 +35,44 @@ func (s *State) Verify(b record.Batch, now time.Time) (Guard, bool) {
 	if _, found, err := s.Check(b, now); found || err != nil {
 		return 0, false // Its outcome does not depend on the answer.
 	}
+	return s.question(id, epoch, b.BaseSequence(), now), true
+}
+
+// VerifyProducer is Verify for what a coordinator writes for a producer, which
+// has no sequence.
+func (s *State) VerifyProducer(id int64, epoch int16, now time.Time) (Guard, bool) {
+	if s.Ongoing(id, epoch) || s.CheckEpoch(id, epoch) != nil {
+		return 0, false
+	}
+	return s.question(id, epoch, math.MaxInt32, now), true
+}
+
+// question begins a question, or joins the one that is under way.
+func (s *State) question(id int64, epoch int16, sequence int32, now time.Time) Guard {
 	v := s.verifying[id]
 	if v.guard == 0 || v.epoch != epoch {
 		s.guards++
 		v = verification{guard: s.guards, epoch: epoch, lowest: math.MaxInt32}
 	}
-	v.lowest, v.seen = min(v.lowest, b.BaseSequence()), now.UnixMilli()
+	v.lowest, v.seen = min(v.lowest, sequence), now.UnixMilli()
 	if s.verifying == nil {
 		s.verifying = make(map[int64]verification)
 	}
 	s.verifying[id] = v
 	s.sweepVerifications(now.UnixMilli())
-	return v.guard, true
+	return v.guard
 }
 
 // Verified reports whether a batch may begin a transaction here under a guard.
 func (s *State) Verified(b record.Batch, g Guard) bool {
-	v, ok := s.verifying[b.ProducerID()]
-	return ok && g != 0 && v.guard == g && v.epoch == b.ProducerEpoch()
+	return s.VerifiedProducer(b.ProducerID(), b.ProducerEpoch(), g)
+}
+
+// VerifiedProducer reports whether a producer's transaction may begin here
+// under a guard.
+func (s *State) VerifiedProducer(id int64, epoch int16, g Guard) bool {
+	v, ok := s.verifying[id]
+	return ok && g != 0 && v.guard == g && v.epoch == epoch
 }
 
 // skips reports whether a batch would go before one that was asked for.

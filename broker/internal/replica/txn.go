@@ -65,12 +65,28 @@ func (p *Partition) Verify(b record.Batch) (guard producerstate.Guard, ask bool)
 	return p.producers.Verify(b, p.deps.Now())
 }
 
-// CheckProducer says why what a coordinator writes for a producer would be
-// refused here.
-func (p *Partition) CheckProducer(id int64, epoch int16) error {
+// VerifyProducer is Verify for what a coordinator writes for a producer. The
+// guard is zero where the transaction is open here already.
+func (p *Partition) VerifyProducer(id int64, epoch int16) producerstate.Guard {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.producers.CheckEpoch(id, epoch)
+	guard, _ := p.producers.VerifyProducer(id, epoch, p.deps.Now())
+	return guard
+}
+
+// CheckProducer says why a coordinator must not write for a producer here: it
+// was fenced, or its transaction is not open and the guard does not let it
+// begin one. The answer holds until a marker is written.
+func (p *Partition) CheckProducer(id int64, epoch int16, guard producerstate.Guard) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.producers.CheckEpoch(id, epoch); err != nil {
+		return err
+	}
+	if !p.producers.Ongoing(id, epoch) && !p.producers.VerifiedProducer(id, epoch, guard) {
+		return fmt.Errorf("%w: producer %d, epoch %d", ErrInvalidTxnState, id, epoch)
+	}
+	return nil
 }
 
 // ActiveProducers are the producers that this leader remembers, by id.
