@@ -22,9 +22,9 @@ func (s *shell) groupList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v := view{data: groups, header: []string{"GROUP", "STATE", "TYPE", "COORDINATOR"}, narrow: 3}
+		v := view{data: groups, header: []string{"GROUP", "STATE", "TYPE", "COORDINATOR", "PROTOCOL"}, narrow: 3}
 		for _, g := range groups {
-			v.rows = append(v.rows, []string{g.Name, g.State, g.ProtocolType, fmt.Sprint(g.Coordinator)})
+			v.rows = append(v.rows, []string{g.Name, g.State, g.ProtocolType, fmt.Sprint(g.Coordinator), g.GroupType})
 			v.names = append(v.names, g.Name)
 		}
 		return s.print(v)
@@ -46,7 +46,31 @@ func (s *shell) groupDescribe() *cobra.Command {
 		for _, p := range g.Parts {
 			v.rows = append(v.rows, []string{p.Topic, fmt.Sprint(p.Partition), fmt.Sprint(p.Committed), fmt.Sprint(p.End), fmt.Sprint(p.Lag), p.Member})
 		}
-		return s.print(v)
+		if err := s.print(v); err != nil || (s.format != "table" && s.format != "wide") {
+			return err
+		}
+		return s.members(g)
 	})
 	return s.printing(s.onCluster(c))
+}
+
+// members are lines below the table: who is in the group, and what each has.
+func (s *shell) members(g ops.GroupDetail) error {
+	for _, m := range g.Members {
+		line := "member  " + m.ID
+		if m.InstanceID != "" {
+			line += " (" + m.InstanceID + ")"
+		}
+		line += ", " + m.ClientID + " on " + m.Host
+		if m.Epoch > 0 {
+			line += fmt.Sprintf(", epoch %d", m.Epoch)
+		}
+		for _, t := range m.Assigned {
+			line += fmt.Sprintf(", %s %v", t.Topic, t.Partitions)
+		}
+		if _, err := fmt.Fprintln(s.out, oneLine.Replace(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 //	exits CODE ARGS...     runs millrace ARGS and expects the exit code
 //	until REGEXP ARGS...   runs millrace ARGS until its output matches
 //	awaitfile FILE REGEXP  waits until a file's contents match
+//	opens ID TOPIC         begins a transaction that writes a record, and leaves
+//	                       it open
+//	joins NAME GROUP TOPIC is a member of a group of the consumer protocol
 //	scrub FILE             writes standard output to a file, without what
 //	                       differs from run to run
 func TestScripts(t *testing.T) {
@@ -63,6 +66,7 @@ func params(dir string) testscript.Params {
 			"serve": serve, "begin": begin, "type": typeLine, "awaits": awaits,
 			"interrupt": ends("interrupt", os.Interrupt), "terminate": ends("terminate", syscall.SIGTERM),
 			"exits": exits, "until": until, "awaitfile": awaitFile, "scrub": scrub,
+			"opens": opens, "joins": joins,
 		},
 	}
 }
@@ -197,8 +201,10 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 
 // volatile is what differs from run to run in the output of commands.
 var volatile = []struct{ pattern, with string }{
+	{`[A-Za-z0-9+/_-]{22}==`, "MEMBER-ID"},
 	{`(?m)(id"?: "?)[A-Za-z0-9_-]{22}\b`, "${1}TOPIC-ID"},
 	{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
+	{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`, "TIME"},
 	{`127\.0\.0\.1:\d+`, "ADDRESS"},
 	{`"(version|go|os|arch)": "[^"]*"`, `"$1": "BUILD"`},
 }

@@ -40,7 +40,7 @@ func (s *shell) root() *cobra.Command {
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(
 		s.devCommand(), s.startCommand(), s.waitCommand(), s.configCommand(),
-		s.topicCommand(), s.produceCommand(), s.consumeCommand(), s.groupCommand(),
+		s.topicCommand(), s.produceCommand(), s.consumeCommand(), s.groupCommand(), s.txnCommand(),
 		s.schemaCommand(), s.connectCommand(), s.mirrorCommand(), s.benchCommand(), s.versionCommand(),
 	)
 	strict(root)

@@ -62,35 +62,37 @@ func reason(err error) string {
 
 // The stable codes.
 const (
-	CodeFailed       = "MR-1000"
-	CodeUnreachable  = "MR-1001"
-	CodeTimeout      = "MR-1002"
-	CodeAdvertised   = "MR-1003"
-	CodeUnauthorized = "MR-1004"
-	CodePartial      = "MR-1005"
-	CodeNoTopic      = "MR-1010"
-	CodeTopicExists  = "MR-1011"
-	CodeBadTopic     = "MR-1012"
-	CodeReplication  = "MR-1013"
-	CodeBadConfig    = "MR-1014"
-	CodeNoGroup      = "MR-1020"
-	CodeOffsets      = "MR-1030"
-	CodeTooLarge     = "MR-1031"
-	CodeUndecodable  = "MR-1032"
-	CodeUsage        = "MR-2000"
-	CodeConfigFile   = "MR-2001"
-	CodeConfirm      = "MR-2002"
-	CodeFile         = "MR-2003"
-	CodeRegistry     = "MR-3000"
-	CodeNoSubject    = "MR-3001"
-	CodeIncompatible = "MR-3002"
-	CodeBadSchema    = "MR-3003"
-	CodeUnencodable  = "MR-3004"
-	CodeConnect      = "MR-4000"
-	CodeNoConnector  = "MR-4001"
-	CodeMirror       = "MR-5000"
-	CodePort         = "MR-6000"
-	CodeData         = "MR-6001"
+	CodeFailed        = "MR-1000"
+	CodeUnreachable   = "MR-1001"
+	CodeTimeout       = "MR-1002"
+	CodeAdvertised    = "MR-1003"
+	CodeUnauthorized  = "MR-1004"
+	CodePartial       = "MR-1005"
+	CodeNoTopic       = "MR-1010"
+	CodeTopicExists   = "MR-1011"
+	CodeBadTopic      = "MR-1012"
+	CodeReplication   = "MR-1013"
+	CodeBadConfig     = "MR-1014"
+	CodeNoGroup       = "MR-1020"
+	CodeNoTransaction = "MR-1021"
+	CodeCoordinated   = "MR-1022"
+	CodeOffsets       = "MR-1030"
+	CodeTooLarge      = "MR-1031"
+	CodeUndecodable   = "MR-1032"
+	CodeUsage         = "MR-2000"
+	CodeConfigFile    = "MR-2001"
+	CodeConfirm       = "MR-2002"
+	CodeFile          = "MR-2003"
+	CodeRegistry      = "MR-3000"
+	CodeNoSubject     = "MR-3001"
+	CodeIncompatible  = "MR-3002"
+	CodeBadSchema     = "MR-3003"
+	CodeUnencodable   = "MR-3004"
+	CodeConnect       = "MR-4000"
+	CodeNoConnector   = "MR-4001"
+	CodeMirror        = "MR-5000"
+	CodePort          = "MR-6000"
+	CodeData          = "MR-6001"
 )
 
 // within is the fault with what the error that wraps it says of the place.
@@ -141,9 +143,11 @@ var explanations = []struct {
 	{err: kerr.InvalidPartitions, kind: Usage, code: CodeBadTopic, hint: "a topic has at least one partition, and never fewer than before"},
 	{err: kerr.InvalidConfig, kind: Usage, code: CodeBadConfig, hint: "the broker refused a topic config"},
 	{err: kerr.GroupIDNotFound, kind: NotFound, code: CodeNoGroup, hint: "the cluster has no such group", try: "millrace group list"},
+	{err: kerr.TransactionalIDNotFound, kind: NotFound, code: CodeNoTransaction, hint: "no coordinator has this transactional id", try: "millrace txn list"},
 	{err: kerr.MessageTooLarge, kind: Failed, code: CodeTooLarge, hint: "a record is larger than max.message.bytes of the topic"},
 	{err: kerr.TopicAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
 	{err: kerr.GroupAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
+	{err: kerr.TransactionalIDAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
 	{err: kerr.ClusterAuthorizationFailed, kind: Unauthorized, code: CodeUnauthorized},
 	{err: kerr.SaslAuthenticationFailed, kind: Unauthorized, code: CodeUnauthorized},
 }
