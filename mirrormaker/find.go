@@ -135,7 +135,7 @@ func (f *finder) create(ctx context.Context, topic, name string, partitions int)
 		}
 	}
 	for k, v := range f.flow.Create.Config {
-		configs[k] = kadm.StringPtr(v)
+		configs[k] = new(v)
 	}
 	_, err := f.targetAdmin.CreateTopic(ctx, int32(partitions), int16(f.flow.Create.ReplicationFactor), configs, name)
 	if err == nil {

@@ -175,7 +175,7 @@ func (p *pair) eventually(ok func() bool, what func() string) {
 // value, headers with their order and duplicates, nulls, timestamp and codec.
 func TestCopiesRecordsAsTheyAre(t *testing.T) {
 	p := newPair(t)
-	p.create(p.from, "orders", 3, map[string]*string{"retention.ms": kadm.StringPtr("86400000"), "min.insync.replicas": kadm.StringPtr("1")})
+	p.create(p.from, "orders", 3, map[string]*string{"retention.ms": new("86400000"), "min.insync.replicas": new("1")})
 	strange := &kgo.Record{Topic: "orders", Partition: 1, Timestamp: time.UnixMilli(5), Key: nil, Value: []byte{},
 		Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("1")}, {Key: "h", Value: nil}, {Key: "", Value: []byte{}}}}
 	tombstone := &kgo.Record{Topic: "orders", Partition: 1, Timestamp: time.UnixMilli(4), Key: []byte{}, Value: nil}

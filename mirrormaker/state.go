@@ -44,7 +44,7 @@ func openState(ctx context.Context, profile cluster.Profile, flow string) (*stat
 }
 
 func (s *state) create(ctx context.Context) error {
-	configs := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+	configs := map[string]*string{"cleanup.policy": new("compact")}
 	_, err := kadm.NewClient(s.client).CreateTopic(ctx, 1, -1, configs, StateTopic)
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil

@@ -31,13 +31,13 @@ func (g *GenericSerde) Codec(topic string) *Codec[any] {
 
 // Encode returns a T or *T as a registered Avro value.
 func (c *Codec[T]) Encode(value any) ([]byte, error) {
-	switch v := value.(type) { //nolint:gocritic // T is no interface that *T could satisfy
-	case T:
-		return c.encode(v)
+	switch v := value.(type) {
 	case *T:
 		if v != nil {
 			return c.encode(*v)
 		}
+	case T:
+		return c.encode(v)
 	}
 	var want T
 	return nil, &Error{Op: "encode", Offset: -1, Err: as(fmt.Errorf("value is a %T, need %T", value, want), ErrInvalid)}

@@ -154,7 +154,7 @@ func pause(ctx, closed context.Context, d time.Duration) bool {
 
 func parseBases(urls string) ([]*url.URL, error) {
 	var bases []*url.URL
-	for _, raw := range strings.Split(urls, ",") {
+	for raw := range strings.SplitSeq(urls, ",") {
 		raw = strings.TrimRight(strings.TrimSpace(raw), "/")
 		if raw == "" {
 			continue

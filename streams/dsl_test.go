@@ -151,7 +151,7 @@ func TestOperators(t *testing.T) {
 			c.build(streams.Stream(b, "in", text)).To("out", text)
 			d := streamstest.New(t, b)
 			in := streamstest.Input(d, "in", text)
-			for _, v := range strings.Fields(c.in) {
+			for v := range strings.FieldsSeq(c.in) {
 				in.Pipe(v, v)
 			}
 			var got []string

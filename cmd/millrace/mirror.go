@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -26,9 +27,7 @@ func (s *shell) mirrorCommand() *cobra.Command {
 				return err
 			}
 			profiles := map[string]cluster.Profile{mirrormaker.Local: s.profile()}
-			for name, p := range file.Profiles {
-				profiles[name] = p
-			}
+			maps.Copy(profiles, file.Profiles)
 			m, err := mirrormaker.New(mirrormaker.Config{Flows: file.Mirrors, Profiles: profiles, Logger: s.logger()})
 			if err != nil {
 				return err

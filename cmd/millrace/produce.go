@@ -46,11 +46,11 @@ func (s *shell) produceCommand() *cobra.Command {
 				return err
 			}
 		}
-		in, closeInput, err := s.input(ctx, file)
+		in, err := s.input(ctx, file)
 		if err != nil {
 			return err
 		}
-		defer closeInput()
+		defer in.Close()
 		n, err := c.Produce(ctx, in, p)
 		fmt.Fprintf(s.errs, "%d records acked\n", n)
 		return err
@@ -59,15 +59,11 @@ func (s *shell) produceCommand() *cobra.Command {
 }
 
 // input opens a file, or standard input where none or - is named.
-func (s *shell) input(ctx context.Context, file string) (io.Reader, func() error, error) {
+func (s *shell) input(ctx context.Context, file string) (io.ReadCloser, error) {
 	if file == "" || file == "-" {
-		return newInterruptible(ctx, s.in), func() error { return nil }, nil
+		return io.NopCloser(newInterruptible(ctx, s.in)), nil
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, f.Close, nil
+	return os.Open(file)
 }
 
 // encoder turns JSON into Avro by the latest schema of a subject.

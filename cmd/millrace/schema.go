@@ -127,11 +127,11 @@ func (s *shell) find(ctx context.Context, c *schema.Client, args []string) (*sch
 const maxSchema = 8 << 20
 
 func (s *shell) definition(ctx context.Context, file string) (schema.Definition, error) {
-	in, closeInput, err := s.input(ctx, file)
+	in, err := s.input(ctx, file)
 	if err != nil {
 		return schema.Definition{}, err
 	}
-	defer closeInput()
+	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxSchema))
 	return schema.Definition{Text: string(text)}, err
 }

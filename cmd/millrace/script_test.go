@@ -95,7 +95,7 @@ func begin(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2, "begin NAME ARGS...")
 	path := ts.Getenv("PATH")
 	binary := ""
-	for _, dir := range strings.Split(path, string(os.PathListSeparator)) {
+	for dir := range strings.SplitSeq(path, string(os.PathListSeparator)) {
 		if _, err := os.Stat(dir + "/millrace"); err == nil {
 			binary = dir + "/millrace"
 			break

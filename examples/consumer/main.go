@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ const commitEvery = 5 * time.Second
 
 // run reads until count records were printed or ctx ends.
 func (c consumer) run(ctx context.Context, reach ...kgo.Opt) error {
-	opts := append(reach,
+	opts := append(slices.Clip(reach),
 		kgo.ConsumerGroup(c.group),
 		kgo.ConsumeTopics(c.topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // for a group without offsets

@@ -109,7 +109,7 @@ func (w worker) run(ctx context.Context) error {
 func (w worker) transact(ctx context.Context) error {
 	session, err := kgo.NewGroupTransactSession(append(w.options(),
 		kgo.TransactionalID(w.group), kgo.TransactionTimeout(30*time.Second),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	)...)
 	if err != nil {
 		return err

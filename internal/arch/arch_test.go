@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -180,10 +181,5 @@ func checkForeign(t *testing.T, from, imported string) {
 }
 
 func exactly(path string, list []string) bool {
-	for _, p := range list {
-		if p == path {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, path)
 }

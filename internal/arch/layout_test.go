@@ -99,7 +99,7 @@ func TestPackagesHaveManuals(t *testing.T) {
 
 func TestPackagesAreNouns(t *testing.T) {
 	for _, s := range sources(t) {
-		for _, part := range strings.Split(filepath.Dir(s.path), "/") {
+		for part := range strings.SplitSeq(filepath.Dir(s.path), "/") {
 			if slices.Contains(vague, part) {
 				t.Errorf("%s: %q says nothing of what is inside", s.path, part)
 			}

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -96,10 +97,8 @@ func (s Suite) Run(ctx context.Context) (Report, error) {
 }
 
 func (s Suite) wants(name string) bool {
-	for _, only := range s.Only {
-		if only == name {
-			return true
-		}
+	if slices.Contains(s.Only, name) {
+		return true
 	}
 	return len(s.Only) == 0
 }

@@ -131,7 +131,7 @@ func TestKafkasNamesAreKnown(t *testing.T) {
 		replica.lag.time.max.ms replica.selector.class request.timeout.ms sasl.enabled.mechanisms security.inter.broker.protocol
 		socket.request.max.bytes ssl.keystore.location telemetry.max.bytes transaction.max.timeout.ms transactional.id.expiration.ms
 		unclean.leader.election.enable`
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		if _, ok := Lookup(BrokerScope, name); !ok {
 			t.Errorf("there is no broker config %s", name)
 		}

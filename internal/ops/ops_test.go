@@ -48,14 +48,14 @@ func TestTopics(t *testing.T) {
 	if _, err := c.CreateTopic(ctx, TopicSpec{Name: "a", Partitions: 1, ReplicationFactor: 1}); err == nil {
 		t.Fatal("created twice")
 	} else {
-		fault(t, err, Conflict, CodeTopicExists)
+		_ = fault(t, err, Conflict, CodeTopicExists)
 	}
 	d, err := c.DescribeTopic(ctx, "a")
 	if err != nil || len(d.Parts) != 3 || d.Configs["retention.ms"] != "1000" {
 		t.Fatalf("%+v %v", d, err)
 	}
 	_, err = c.DescribeTopic(ctx, "nope")
-	fault(t, err, NotFound, CodeNoTopic)
+	_ = fault(t, err, NotFound, CodeNoTopic)
 	list, err := c.Topics(ctx, false)
 	if err != nil || len(list) != 1 || list[0].Name != "a" {
 		t.Fatalf("%+v %v", list, err)
@@ -69,7 +69,7 @@ func TestL5DeleteSome(t *testing.T) {
 		t.Fatal(err)
 	}
 	results, err := c.DeleteTopics(t.Context(), "a", "nope")
-	fault(t, err, Partial, CodePartial)
+	_ = fault(t, err, Partial, CodePartial)
 	if len(results) != 2 || results[0].Err != nil || results[1].Err == nil {
 		t.Fatalf("%+v", results)
 	}
@@ -132,7 +132,7 @@ func TestConsumeByGroup(t *testing.T) {
 		t.Fatalf("%+v %v", g, err)
 	}
 	_, err = c.DescribeGroup(t.Context(), "nope")
-	fault(t, err, NotFound, CodeNoGroup)
+	_ = fault(t, err, NotFound, CodeNoGroup)
 }
 
 // L8: an offset beyond the end says which would be valid.

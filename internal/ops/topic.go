@@ -82,7 +82,7 @@ func summary(d kadm.TopicDetail) Topic {
 func (c *Cluster) CreateTopic(ctx context.Context, spec TopicSpec) (Topic, error) {
 	configs := map[string]*string{}
 	for k, v := range spec.Configs {
-		configs[k] = kadm.StringPtr(v)
+		configs[k] = new(v)
 	}
 	response, err := c.admin.CreateTopic(ctx, spec.Partitions, spec.ReplicationFactor, configs, spec.Name)
 	if err != nil {

@@ -60,7 +60,7 @@ func (r *Registry) answer(w http.ResponseWriter, req *http.Request) string {
 // negotiate picks the media type of the reply from what a client accepts.
 func negotiate(accept []string) (media string, ok bool) {
 	asked := false
-	for _, entry := range strings.Split(strings.Join(accept, ","), ",") {
+	for entry := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		kind, _, _ := strings.Cut(entry, ";")
 		switch kind = strings.TrimSpace(kind); kind {
 		case "":

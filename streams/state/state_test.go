@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,9 +131,7 @@ func TestOverlayAndDatabaseReadAsOneMap(t *testing.T) {
 
 func clone(m map[string]string) map[string]string {
 	out := map[string]string{}
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	return out
 }
 

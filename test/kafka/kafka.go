@@ -185,8 +185,8 @@ func (b *Broker) Run(t testing.TB) {
 // end kills what runs, and shows what it said if the test has failed.
 func (b *Broker) end(t testing.TB) {
 	if b.server != nil {
-		b.server.Process.Kill()
-		b.server.Wait()
+		_ = b.server.Process.Kill() // it may have ended by itself
+		_ = b.server.Wait()
 	}
 	if t.Failed() {
 		text, _ := os.ReadFile(b.path("kafka.log"))

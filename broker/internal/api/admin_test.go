@@ -21,7 +21,7 @@ func alterQuotas(c *client, version int16, lines ...string) []kmsg.AlterClientQu
 	req.Version = version
 	for _, line := range lines {
 		var e kmsg.AlterClientQuotasRequestEntry
-		for _, field := range strings.Fields(line) {
+		for field := range strings.FieldsSeq(line) {
 			name, value, given := strings.Cut(field, "=")
 			switch name {
 			case controller.UserEntity, controller.ClientIDEntity, controller.IPEntity, "group":

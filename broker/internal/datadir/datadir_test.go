@@ -76,7 +76,7 @@ func (p *partition) FlushDone(f commitlog.Flush) error {
 }
 
 func (p *partition) FlushFailed(err error) {
-	p.Log.Fail(err)
+	p.Fail(err)
 	p.mu.Lock()
 	p.failed = err
 	p.mu.Unlock()

@@ -256,7 +256,7 @@ func showHolding(h Holding) string {
 // consumerAssignment is "a-0+a-1" as a leader would write it.
 func consumerAssignment(what string) []byte {
 	var a kmsg.ConsumerMemberAssignment
-	for _, tp := range strings.Split(what, "+") {
+	for tp := range strings.SplitSeq(what, "+") {
 		name, p, _ := strings.Cut(tp, "-")
 		n, _ := strconv.Atoi(p)
 		a.Topics = append(a.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: name, Partitions: []int32{int32(n)}})

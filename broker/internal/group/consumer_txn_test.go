@@ -17,8 +17,7 @@ func commitTxn(s *State, now time.Time, member string, epoch int32, partition in
 	turn := &Turn{Now: now, Request: 1}
 	s.CommitTxn(turn, req)
 	code := turn.Replies[0].Body.(*TxnCommitResponse).Topics[0].Partitions[0].ErrorCode
-	err, _ := kerr.ErrorForCode(code).(*kerr.Error)
-	return err
+	return kerr.TypedErrorForCode(code)
 }
 
 func consumerState() (*State, func(member string, epoch int32, owned ...int32)) {

@@ -223,7 +223,7 @@ func change(t testing.TB, f vfs.FS, name string, edit func([]byte) []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // Memory.
+	defer file.Close()
 	if _, err := file.WriteAt(edit(b), 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func image(t testing.TB, lines ...string) *metadata.Image {
 	d := (&metadata.Image{}).Edit(1, 1)
 	for _, line := range lines {
 		var r metadata.QuotaChange
-		for _, field := range strings.Fields(line) {
+		for field := range strings.FieldsSeq(line) {
 			name, value, _ := strings.Cut(field, "=")
 			part := metadata.EntityName{Kind: metadata.Named, Name: value}
 			if value == "<default>" {

@@ -24,7 +24,7 @@ func TestAppendAndReadAllocateNothing(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	w, p := onDisk(t, replica.Config{})
-	defer w.set.Close() //nolint:errcheck // the directory goes with the test
+	defer w.set.Close()
 	sequence := int32(0)
 	b := batch(t, 7, 0, 0, 1, "value")
 	waiter := wait.New(func() {})
@@ -76,7 +76,7 @@ func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{1 << 10, 16 << 10, 1 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
 			w, p := onDisk(b, replica.Config{PageCache: true})
-			defer w.set.Close() //nolint:errcheck // the directory goes with the benchmark
+			defer w.set.Close()
 			x := batch(b, 7, 0, 0, 1, string(make([]byte, size)))
 			sequence := int32(0)
 			b.SetBytes(int64(len(x)))
@@ -90,7 +90,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func BenchmarkAppendParallel64(b *testing.B) {
 	w, p := onDisk(b, replica.Config{PageCache: true})
-	defer w.set.Close() //nolint:errcheck // the directory goes with the benchmark
+	defer w.set.Close()
 	var ids atomic.Int64
 	b.SetParallelism(32) // times two processors
 	b.SetBytes(1 << 10)
@@ -106,7 +106,7 @@ func BenchmarkAppendParallel64(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	w, p := onDisk(b, replica.Config{})
-	defer w.set.Close() //nolint:errcheck // the directory goes with the benchmark
+	defer w.set.Close()
 	x := batch(b, -1, -1, -1, 1, string(make([]byte, 1<<10)))
 	for range 4096 {
 		mustAppend(b, p, x)

@@ -194,7 +194,7 @@ func packed(t fatal, count int32, payload []byte) record.Batch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer enc.Close() //nolint:errcheck // It writes nowhere.
+	defer enc.Close()
 	b := append(slices.Clone(records(t, record.Zstd, record.Record{})[:record.HeaderSize]), enc.EncodeAll(payload, nil)...)
 	binary.BigEndian.PutUint32(b[8:], uint32(len(b)-12))
 	binary.BigEndian.PutUint32(b[23:], uint32(count-1))

@@ -145,8 +145,8 @@ func (p *pipeline) createTopics(ctx context.Context, cfg *node.Config) (err erro
 		return err
 	}
 	p.here, p.there = kadm.NewClient(p.local), kadm.NewClient(p.remote)
-	keep := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
-	compact := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+	keep := map[string]*string{"retention.ms": new("-1")}
+	compact := map[string]*string{"cleanup.policy": new("compact")}
 	for topic, configs := range map[string]map[string]*string{
 		p.topics.Access: keep, p.topics.Requests: keep, p.topics.DeadLetters: keep,
 		p.topics.ByStatus: compact, p.topics.ByPath: compact, p.topics.ByHour: compact,

@@ -1,5 +1,7 @@
 package topics
 
+import "slices"
+
 import "strings"
 
 // excluded lists the configs that must differ between clusters, or that only
@@ -20,10 +22,5 @@ func Synced(key string, alsoExcluded []string) bool {
 	if excluded[key] || key == "durability" || key == "validate.records" || strings.HasPrefix(key, "schema.") {
 		return false
 	}
-	for _, k := range alsoExcluded {
-		if k == key {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(alsoExcluded, key)
 }

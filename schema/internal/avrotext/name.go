@@ -2,6 +2,7 @@ package avrotext
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -98,10 +99,8 @@ func (w *writer) suggestion(mistyped string) string {
 		consider(candidate)
 		consider(newName(candidate, "").simple)
 	}
-	for _, kind := range complexTypes {
-		if kind == mistyped {
-			return fmt.Sprintf(`: write it as an object, {"type": %q, ...}`, mistyped)
-		}
+	if slices.Contains(complexTypes, mistyped) {
+		return fmt.Sprintf(`: write it as an object, {"type": %q, ...}`, mistyped)
 	}
 	if best == "" {
 		return ": define it before it is used, or name the schema that defines it in the references"
