@@ -33,6 +33,9 @@ type timeEntry struct {
 type memIndex struct {
 	offsets *grow[offsetEntry]
 	times   *grow[timeEntry]
+	// So many of the first entries came from files, and are held against the
+	// log when they are used.
+	loadedOffsets, loadedTimes int
 }
 
 func newMemIndex() *memIndex {
@@ -57,6 +60,20 @@ type entries[T any] struct {
 
 func sliceEntries[T any](list []T) entries[T] {
 	return entries[T]{len(list), func(i int) (T, error) { return list[i], nil }}
+}
+
+// floorOf returns the last entry of an index in memory that is not after what
+// is looked for, and that fits the log. One that was loaded and does not fit
+// costs a longer way from the one before it, and nothing else.
+func floorOf[T offsetEntry | timeEntry](s *segment, list []T, loaded int, after func(T) bool) (entry T, ok bool) {
+	n := sort.Search(len(list), func(i int) bool { return after(list[i]) })
+	for n > 0 && n <= loaded && !s.believable(list[n-1]) {
+		n--
+	}
+	if n == 0 {
+		return entry, false
+	}
+	return list[n-1], true
 }
 
 // floor returns the last entry that is not after what is looked for.
@@ -148,5 +165,5 @@ func decodeIndex(offsets, times []byte, size int64) (*memIndex, error) {
 		}
 		timeList, lastTime = append(timeList, e), e
 	}
-	return &memIndex{growOf(offsetList), growOf(timeList)}, nil
+	return &memIndex{growOf(offsetList), growOf(timeList), len(offsetList), len(timeList)}, nil
 }

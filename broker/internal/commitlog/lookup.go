@@ -2,7 +2,6 @@ package commitlog
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/millrace-io/millrace/internal/record"
 	"github.com/millrace-io/millrace/internal/vfs"
@@ -100,11 +99,7 @@ func (s *segment) timeFloor(ts, start int64) (int64, error) {
 	after := func(e timeEntry) bool { return e.timestamp >= ts }
 	entry, ok, err := timeEntry{}, false, error(nil)
 	if mem := s.mem.Load(); mem != nil {
-		list := mem.times.view()
-		n := sort.Search(len(list), func(i int) bool { return after(list[i]) })
-		if ok = n > 0; ok {
-			entry = list[n-1]
-		}
+		entry, ok = floorOf(s, mem.times.view(), mem.loadedTimes, after)
 	} else if entry, ok, err = coldSearch(s, &s.timeFile, timeSuffix, timeEntrySize, fileTimes, after); err != nil {
 		return 0, err
 	}

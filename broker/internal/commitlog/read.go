@@ -7,7 +7,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/millrace-io/millrace/internal/record"
 	"github.com/millrace-io/millrace/internal/vfs"
@@ -204,15 +203,7 @@ func (s *segment) stop(f vfs.File, from, size, limit, maxBytes int64, whole bool
 // indexFloor returns a position from which the batch that holds offset is at
 // most an index interval away.
 func (s *segment) indexFloor(offset int64) (int64, error) {
-	if mem := s.mem.Load(); mem != nil {
-		list := mem.offsets.view()
-		n := sort.Search(len(list), func(i int) bool { return s.base+int64(list[i].last) > offset })
-		if n == 0 {
-			return 0, nil
-		}
-		return int64(list[n-1].position), nil
-	}
-	return s.coldFloor(func(e offsetEntry) bool { return s.base+int64(e.last) > offset })
+	return s.offsetFloor(func(e offsetEntry) bool { return s.base+int64(e.last) > offset })
 }
 
 // indexBelow returns a position of a batch not before from and not behind
@@ -221,26 +212,18 @@ func (s *segment) indexBelow(from, end, limit int64) (position int64, err error)
 	after := func(e offsetEntry) bool {
 		return int64(e.position) > end || s.base+int64(e.last) >= limit
 	}
-	if mem := s.mem.Load(); mem != nil {
-		list := mem.offsets.view()
-		n := sort.Search(len(list), func(i int) bool { return after(list[i]) })
-		if n > 0 {
-			position = int64(list[n-1].position)
-		}
-	} else if position, err = s.coldFloor(after); err != nil {
-		return 0, err
-	}
-	return max(position, from), nil
+	position, err = s.offsetFloor(after)
+	return max(position, from), err
 }
 
-// coldFloor searches the index file.
-func (s *segment) coldFloor(after func(offsetEntry) bool) (int64, error) {
-	entry, ok, err := coldSearch(s, &s.offsetFile, indexSuffix, offsetEntrySize, fileOffsets, after)
-	if err != nil {
+// offsetFloor returns where the last batch of the index begins that is not
+// after what is looked for, 0 without one.
+func (s *segment) offsetFloor(after func(offsetEntry) bool) (position int64, err error) {
+	var entry offsetEntry // begins at 0
+	if mem := s.mem.Load(); mem != nil {
+		entry, _ = floorOf(s, mem.offsets.view(), mem.loadedOffsets, after)
+	} else if entry, _, err = coldSearch(s, &s.offsetFile, indexSuffix, offsetEntrySize, fileOffsets, after); err != nil {
 		return 0, err
-	}
-	if !ok {
-		return 0, nil
 	}
 	return int64(entry.position), nil
 }

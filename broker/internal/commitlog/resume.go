@@ -6,17 +6,18 @@ import "fmt"
 func (s *segment) shortened(size, end int64) (*segment, error) {
 	n := &segment{fsys: s.fsys, files: s.files, base: s.base, path: s.path, log: s.log, largest: noStamp, first: -1}
 	n.size.Store(size)
-	mem := newMemIndex()
-	for _, e := range s.mem.Load().offsets.view() {
+	whole, mem := s.mem.Load(), newMemIndex()
+	for _, e := range whole.offsets.view() {
 		if int64(e.position) < size {
 			mem.offsets.append(e)
 		}
 	}
-	for _, e := range s.mem.Load().times.view() {
+	for _, e := range whole.times.view() {
 		if s.base+int64(e.offset) < end {
 			mem.times.append(e)
 		}
 	}
+	mem.loadedOffsets, mem.loadedTimes = whole.loadedOffsets, whole.loadedTimes
 	n.mem.Store(mem)
 	n.aborted.list.Store(s.aborted.below(end))
 	n.aborted.onDisk.Store(s.aborted.onDisk.Load())

@@ -178,7 +178,8 @@ func (s *segment) freeze() error {
 	return nil
 }
 
-// loadIndex brings the index files into memory and checks them whole.
+// loadIndex brings the index files into memory and checks their shape. The
+// entries are held against the log where they are used.
 func (s *segment) loadIndex() error {
 	offsets, err := vfs.ReadFile(s.fsys, s.path+indexSuffix)
 	if err != nil {
@@ -191,6 +192,9 @@ func (s *segment) loadIndex() error {
 	mem, err := decodeIndex(offsets, times, s.size.Load())
 	if err != nil {
 		return err
+	}
+	if list := mem.offsets.view(); len(list) > 0 && !s.batchEnds(list[len(list)-1]) {
+		return fmt.Errorf("%w: its last entry", errIndex) // appends go on from there
 	}
 	s.mem.Store(mem)
 	return nil
