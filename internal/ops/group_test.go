@@ -84,7 +84,7 @@ func TestDescribeConsumerGroup(t *testing.T) {
 				return err == nil && len(g.Members) == 0 && g.State == "Empty" && g.GroupType == protocol && len(g.Parts) > 0
 			})
 			_, err = c.DescribeGroup(t.Context(), "nope")
-			fault(t, err, NotFound, CodeNoGroup)
+			_ = fault(t, err, NotFound, CodeNoGroup)
 		})
 	}
 }

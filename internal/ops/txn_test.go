@@ -70,12 +70,12 @@ func TestTransactions(t *testing.T) {
 		t.Errorf("%+v %v", d, err)
 	}
 	_, err = c.DescribeTransaction(ctx, "nope")
-	fault(t, err, NotFound, CodeNoTransaction)
+	_ = fault(t, err, NotFound, CodeNoTransaction)
 	if age := c.OldestTransaction(ctx); age != 20*time.Minute {
 		t.Errorf("a transaction hangs after %s", age)
 	}
 	_, err = c.HangingTransactions(ctx, "nope", 0)
-	fault(t, err, NotFound, CodeNoTopic)
+	_ = fault(t, err, NotFound, CodeNoTopic)
 }
 
 // KIP-664: a transaction that no coordinator knows keeps consumers of committed
@@ -118,7 +118,7 @@ func TestHangingTransaction(t *testing.T) {
 		t.Errorf("hint: %s", f.Hint)
 	}
 	_, err = c.TransactionToAbort(ctx, Abort{TopicPartition: TopicPartition{"u", 0}})
-	fault(t, err, Conflict, CodeCoordinated)
+	_ = fault(t, err, Conflict, CodeCoordinated)
 	if forced, err := c.TransactionToAbort(ctx, Abort{TopicPartition: TopicPartition{"u", 0}, Force: true}); err != nil || forced.TransactionalID != "alive" {
 		t.Errorf("forced: %+v %v", forced, err)
 	}
