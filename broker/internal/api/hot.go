@@ -30,7 +30,7 @@ func (h *hotPools) giveProduce(p *produceReply) {
 	clear(p.parts)
 	clear(p.leaders)
 	clear(p.firsts)
-	p.firsts = p.firsts[:0]
+	p.firsts, p.firstsServed = p.firsts[:0], 0
 	p.names, p.topics, p.parts, p.leaders = p.names[:0], p.topics[:0], p.parts[:0], p.leaders[:0]
 	p.awaited, p.failed = 0, 0
 	h.produce.Put(p)

@@ -41,7 +41,6 @@ type firstBatch struct {
 // joinTransaction asks the coordinator about the request under the cursor, and
 // puts the cursor back.
 func (p *produceReply) joinTransaction(r *server.Request, image *metadata.Image) {
-	p.firsts, p.firstsServed = p.firsts[:0], 0
 	at := 0
 	for p.req.NextTopic() {
 		for p.req.NextPartition() {

@@ -82,7 +82,8 @@ func (p *transactor) add(version int16, verify bool, partitions ...int32) []int1
 	return codes
 }
 
-func (p *transactor) produce(version int16, partition int32) int16 {
+// batch is one of a transaction.
+func (p *transactor) batch(partition int32) record.Batch {
 	var b record.Builder
 	b.SetProducer(p.producer, p.epoch, p.sequence[partition])
 	b.SetTransactional(true)
@@ -91,7 +92,11 @@ func (p *transactor) produce(version int16, partition int32) int16 {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req := produceTo(version, -1, "t", [16]byte{}, partition, batch)
+	return batch
+}
+
+func (p *transactor) produce(version int16, partition int32) int16 {
+	req := produceTo(version, -1, "t", [16]byte{}, partition, p.batch(partition))
 	req.TransactionID = &p.id
 	code := produced(p.client, req).ErrorCode
 	if code == 0 {
@@ -169,6 +174,32 @@ func TestItem44_TransactionsV2(t *testing.T) {
 	}
 	if got := p.end(5, false); got.ErrorCode != 0 || got.ProducerEpoch != p.epoch+1 {
 		t.Fatalf("abort of nothing: %+v", got)
+	}
+}
+
+// A reply is used again for the next request: that must not find anything of a
+// transaction of several partitions in it.
+func TestItem44_ProduceAfterATransactionOfSeveralPartitions(t *testing.T) {
+	n := withTopic(t)
+	p := n.transactor(t, "tx")
+	p.must(p.init(5))
+	for range 20 { // The pool of replies does not always give back the last one.
+		req := produceTo(12, -1, "t", [16]byte{}, 0, p.batch(0))
+		req.TransactionID = &p.id
+		for partition := range int32(2) {
+			more := kmsg.NewProduceRequestTopicPartition()
+			more.Partition, more.Records = partition+1, p.batch(partition+1)
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, more)
+		}
+		for _, got := range ask[*kmsg.ProduceResponse](p.client, req).Topics[0].Partitions {
+			p.must(got.ErrorCode)
+		}
+		for partition := range int32(3) {
+			p.must(produced(p.client, produceTo(12, -1, "t", [16]byte{}, partition, batch(t, "plain"))).ErrorCode)
+		}
+		end := p.end(5, true)
+		p.must(end.ErrorCode)
+		p.epoch, p.sequence = end.ProducerEpoch, map[int32]int32{}
 	}
 }
 
