@@ -13,7 +13,8 @@ import (
 	"github.com/millrace-io/millrace/broker/brokertest"
 )
 
-// heartbeat is a raw ConsumerGroupHeartbeat of member m in group g.
+// heartbeat is a raw ConsumerGroupHeartbeat of member m in group g. The client
+// does not send one again, so while the coordinator loads it is sent again here.
 func heartbeat(t *testing.T, client *kgo.Client, epoch int32, change func(*kmsg.ConsumerGroupHeartbeatRequest)) *kmsg.ConsumerGroupHeartbeatResponse {
 	t.Helper()
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
@@ -24,21 +25,35 @@ func heartbeat(t *testing.T, client *kgo.Client, epoch int32, change func(*kmsg.
 	if change != nil {
 		change(req)
 	}
-	resp, err := req.RequestWith(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var resp *kmsg.ConsumerGroupHeartbeatResponse
+	await(t, time.Minute, "coordinator of g", func() (loaded bool) {
+		var err error
+		if resp, err = req.RequestWith(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		return !loading(resp.ErrorCode)
+	})
 	return resp
+}
+
+// loading reports whether a coordinator is not yet there.
+func loading(code int16) bool {
+	return code == kerr.CoordinatorLoadInProgress.Code || code == kerr.NotCoordinator.Code
 }
 
 func listGroups(t *testing.T, client *kgo.Client, types ...string) (list []string) {
 	t.Helper()
 	req := kmsg.NewPtrListGroupsRequest()
 	req.TypesFilter = types
-	resp, err := req.RequestWith(t.Context(), client)
-	if err != nil || resp.ErrorCode != 0 {
-		t.Fatal(err, resp)
-	}
+	var resp *kmsg.ListGroupsResponse
+	await(t, time.Minute, "coordinators", func() (loaded bool) {
+		var err error
+		resp, err = req.RequestWith(t.Context(), client)
+		if err != nil || resp.ErrorCode != 0 && !loading(resp.ErrorCode) {
+			t.Fatal(err, resp)
+		}
+		return resp.ErrorCode == 0
+	})
 	for _, g := range resp.Groups {
 		list = append(list, g.Group+" "+g.GroupType+" "+g.GroupState+" "+g.ProtocolType)
 	}
