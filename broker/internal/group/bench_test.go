@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -54,6 +55,39 @@ func BenchmarkHeartbeat(b *testing.B) {
 			}
 			if t.Replies[0].Body.(*BeatResponse).ErrorCode != 0 {
 				b.Fatal("the heartbeat was refused")
+			}
+		})
+	}
+}
+
+// A heartbeat of the consumer protocol that changes nothing looks at one member,
+// however many there are.
+func BenchmarkConsumerHeartbeat(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
+			s, beat := consumerState()
+			for range 2 {
+				for i := range n {
+					id := fmt.Sprint("m", i)
+					epoch := int32(joinEpoch)
+					if s.consumer != nil && s.consumer.members[id] != nil {
+						epoch = s.consumer.members[id].current.Epoch
+					}
+					beat(id, epoch)
+				}
+			}
+			m := s.consumer.members["m0"]
+			req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+			req.Version, req.Group, req.MemberID, req.MemberEpoch, req.RebalanceTimeoutMillis = 1, "g", "m0", m.current.Epoch, -1
+			client := Client{ID: "c"}
+			var t Turn
+			b.ReportAllocs()
+			for b.Loop() {
+				t.Reset(time.UnixMilli(1), 1)
+				s.ConsumerHeartbeat(&t, client, req, nil)
+			}
+			if code := t.Replies[0].Body.(*ConsumerBeatResponse).ErrorCode; code != 0 {
+				b.Fatal("the heartbeat was refused: ", kerr.ErrorForCode(code))
 			}
 		})
 	}

@@ -32,6 +32,7 @@ type consumerGroup struct {
 	// What follows from that.
 	instances map[string]string // instance -> member id
 	owners    map[TopicID]map[int32]string
+	users     map[string]int // members by pattern
 
 	// seen is the number of the topics that hash was compared with.
 	seen uint64
@@ -42,7 +43,7 @@ type consumerGroup struct {
 func newConsumerGroup() *consumerGroup {
 	return &consumerGroup{
 		members: map[string]*consumerMember{}, patterns: map[string]*Match{},
-		instances: map[string]string{}, owners: map[TopicID]map[int32]string{}, matched: map[string]uint64{},
+		instances: map[string]string{}, owners: map[TopicID]map[int32]string{}, users: map[string]int{}, matched: map[string]uint64{},
 	}
 }
 
@@ -172,11 +173,14 @@ func (s *State) applyMember(c *consumerGroup, rec *MemberRecord, now time.Time) 
 		if c.instances[m.info.Instance] == m.id {
 			delete(c.instances, m.info.Instance)
 		}
+		c.use(m.info.Pattern, -1)
 		delete(c.members, m.id)
 		return
 	}
 	m := s.member(c, rec.Member, now)
+	c.use(m.info.Pattern, -1)
 	m.info, m.recorded = *rec.Info, true
+	c.use(m.info.Pattern, 1)
 	s.touchConsumer(m, now)
 	if m.info.Instance != "" {
 		c.instances[m.info.Instance] = m.id

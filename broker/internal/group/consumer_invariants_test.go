@@ -30,6 +30,8 @@ type consumerClient struct {
 	owns   map[TopicID]map[int32]bool
 	wanted map[TopicID]map[int32]bool // what the last reply assigned
 	reads  []string
+	// pattern is what it reads besides.
+	pattern string
 }
 
 func newConsumers(t *rapid.T) *consumers {
@@ -57,10 +59,23 @@ func (c *consumers) reads() []string {
 	return names(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3).Draw(c.t, "reads"))
 }
 
+func (c *consumers) pattern() string {
+	return rapid.SampledFrom([]string{"", "", "[ab]", "b|c"}).Draw(c.t, "pattern")
+}
+
+// match is what a pattern means now.
+func (c *consumers) match(pattern string) *Match {
+	compiled, err := CompilePattern(pattern)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return &Match{Version: c.topics.version, Topics: names(MatchTopics(compiled, c.topics.Names()))}
+}
+
 // enter is a new client's first heartbeat, or that of one that was fenced.
 func (c *consumers) enter(*rapid.T) {
 	c.born++
-	client := &consumerClient{id: fmt.Sprint("n", c.born), reads: c.reads()}
+	client := &consumerClient{id: fmt.Sprint("n", c.born), reads: c.reads(), pattern: c.pattern()}
 	c.beat(client, false)
 }
 
@@ -82,7 +97,7 @@ func (c *consumers) lose(*rapid.T) {
 
 func (c *consumers) resubscribe(*rapid.T) {
 	if client := c.pickClient(); client != nil {
-		client.reads = c.reads()
+		client.reads, client.pattern = c.reads(), c.pattern()
 		client.owns = client.wanted
 		c.beat(client, false)
 	}
@@ -93,15 +108,24 @@ func (c *consumers) beat(client *consumerClient, lost bool) {
 	req.Version, req.Group, req.MemberID, req.MemberEpoch = 1, "g", client.id, client.epoch
 	req.RebalanceTimeoutMillis = 30_000
 	req.SubscribedTopicNames = append([]string{}, client.reads...)
+	req.SubscribedTopicRegex = &client.pattern
+	var match *Match
+	if client.pattern != "" {
+		match = c.match(client.pattern)
+	}
 	req.Topics = []OwnedTopic{}
 	for id, partitions := range client.owns {
 		req.Topics = append(req.Topics, OwnedTopic{TopicID: id, Partitions: slices.Sorted(maps.Keys(partitions))})
 	}
 	var resp *ConsumerBeatResponse
+	var stale []string
 	c.event(func(t *Turn) {
-		c.s.ConsumerHeartbeat(t, Client{ID: "c"}, req, nil)
+		stale = c.s.ConsumerHeartbeat(t, Client{ID: "c"}, req, match)
 		resp = t.Replies[len(t.Replies)-1].Body.(*ConsumerBeatResponse)
 	})
+	for _, pattern := range stale {
+		c.event(func(t *Turn) { c.s.Matched(t, pattern, c.match(pattern)) })
+	}
 	switch {
 	case resp.ErrorCode != 0:
 		delete(c.clients, client.id) // it abandons all and may come as another
@@ -208,11 +232,14 @@ func (c *consumers) exclusive() {
 	}
 }
 
-// owners: the index of owners is what members say, and epochs are in order.
+// owners: the indexes are what members say, and epochs are in order.
 func (c *consumers) owners() {
 	g := c.s.consumer
-	want := map[TopicID]map[int32]string{}
+	want, users := map[TopicID]map[int32]string{}, map[string]int{}
 	for _, m := range g.members {
+		if m.info.Pattern != "" {
+			users[m.info.Pattern]++
+		}
 		for _, h := range []Holding{m.current.Assigned, m.current.Revoking} {
 			for id, partitions := range h {
 				if want[id] == nil {
@@ -234,6 +261,9 @@ func (c *consumers) owners() {
 	}
 	if diff := cmp.Diff(want, g.owners); diff != "" {
 		c.t.Fatalf("owners (-members +index):\n%s", diff)
+	}
+	if diff := cmp.Diff(users, g.users); diff != "" {
+		c.t.Fatalf("members by pattern (-members +index):\n%s", diff)
 	}
 }
 
@@ -292,7 +322,11 @@ func (c *consumers) settled() {
 		}
 	}
 	for _, client := range c.clients {
-		for _, name := range client.reads {
+		reads := client.reads
+		if client.pattern != "" {
+			reads = append(slices.Clone(reads), c.match(client.pattern).Topics...)
+		}
+		for _, name := range reads {
 			for p := range c.topics.partitions[name] {
 				if at := fmt.Sprintf("%s-%d", name, p); !owned[at] {
 					c.t.Fatalf("%s is read by nobody", at)

@@ -57,7 +57,7 @@ func (s *State) Matched(t *Turn, pattern string, match *Match) {
 // changed.
 func (s *State) match(t *Turn, pattern string, match *Match) {
 	c := s.consumer
-	if c == nil || !c.usesPattern(pattern) || c.matched[pattern] > match.Version {
+	if c == nil || c.users[pattern] == 0 || c.matched[pattern] > match.Version {
 		return
 	}
 	if before := c.patterns[pattern]; before == nil || !slices.Equal(before.Topics, match.Topics) {
@@ -69,25 +69,21 @@ func (s *State) match(t *Turn, pattern string, match *Match) {
 	c.matched[pattern] = match.Version
 }
 
-func (c *consumerGroup) usesPattern(pattern string) bool {
-	for _, m := range c.members {
-		if m.info.Pattern == pattern {
-			return true
-		}
+// use counts the members of a pattern: a heartbeat must not look at them all.
+func (c *consumerGroup) use(pattern string, by int) {
+	switch {
+	case pattern == "":
+	case c.users[pattern]+by == 0:
+		delete(c.users, pattern)
+	default:
+		c.users[pattern] += by
 	}
-	return false
 }
 
 // stale are the patterns that have not been held against these topics.
 func (c *consumerGroup) stale(version uint64) []string {
 	var list []string
-	seen := map[string]bool{}
-	for _, m := range c.members {
-		p := m.info.Pattern
-		if p == "" || seen[p] {
-			continue
-		}
-		seen[p] = true
+	for p := range c.users {
 		if v, ok := c.matched[p]; !ok || v < version {
 			list = append(list, p)
 		}
@@ -99,7 +95,7 @@ func (c *consumerGroup) stale(version uint64) []string {
 // dropPattern forgets a pattern that its last member gave up.
 func (s *State) dropPattern(t *Turn, pattern string) {
 	c := s.consumer
-	if pattern != "" && c.patterns[pattern] != nil && !c.usesPattern(pattern) {
+	if pattern != "" && c.patterns[pattern] != nil && c.users[pattern] == 0 {
 		s.record(t, &PatternRecord{Group: s.id, Pattern: pattern})
 	}
 }
