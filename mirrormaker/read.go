@@ -19,46 +19,22 @@ type span struct {
 	from, to  int64
 }
 
-// readTimeout bounds how long a cluster may give no record of a span.
+// readTimeout bounds how long a cluster may give nothing of a span.
 const readTimeout = time.Minute
 
 // read gives the committed records of a span in order until visit wants no
-// more. It ends by position: control records are asked for and passed over,
-// since the last offset of a log may be one.
+// more.
 func read(ctx context.Context, profile cluster.Profile, s span, visit func(*kgo.Record) (more bool)) error {
 	if s.from >= s.to {
 		return nil
 	}
-	client, err := profile.Client(
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.topic: {s.partition: kgo.NewOffset().At(s.from)}}),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(),
-	)
+	client, err := profile.Client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	for next := s.from; next < s.to; {
-		fetches, err := pollOnce(ctx, client)
-		if err != nil {
-			return fmt.Errorf("read %s-%d from offset %d to %d: %w", s.topic, s.partition, s.from, s.to, err)
-		}
-		for _, r := range fetches.Records() {
-			next = r.Offset + 1
-			if r.Offset >= s.to || (!r.Attrs.IsControl() && !visit(r)) {
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-func pollOnce(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	fetches := client.PollFetches(ctx)
-	return fetches, fetches.Err()
+	reader := cluster.Reader{Client: client, Topic: s.topic, Partition: s.partition, Patience: readTimeout}
+	return reader.Read(ctx, s.from, s.to, visit)
 }
 
 // ends returns the first offset of a partition and the one after the last.

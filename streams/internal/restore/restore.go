@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/streams/state"
 )
 
@@ -165,9 +166,9 @@ func (r *Restorer) replay(ctx context.Context, db *state.DB, c Changelog, p stat
 	}
 	begun, said, applied := time.Now(), time.Now(), 0
 	log := r.Logger.With(slog.String("store", c.Store), slog.Int64("partition", int64(c.Partition)))
-	f := fetcher{client: r.Client, topic: c.Topic, id: p.TopicID, partition: c.Partition}
+	reader := cluster.Reader{Client: r.Client, Topic: c.Topic, TopicID: p.TopicID, Partition: c.Partition}
 	for p.Offset < target {
-		records, position, err := f.fetch(ctx, p.Offset, target)
+		records, position, err := reader.Next(ctx, p.Offset, target)
 		if err != nil {
 			return 0, err
 		}
