@@ -97,12 +97,12 @@ var works = []work{
 			}},
 		},
 	}, {
-		name: "connections", doc: "batches of 4 KiB, acks=1, page cache, 1 in flight, over 10 and over 990 connections, which max.connections.per.ip allows by default",
+		name: "connections", doc: "batches of 4 KiB, acks=1, page cache, 1 in flight, over 10 and over 900 connections, which max.connections.per.ip allows by default",
 		sides: connectionSides,
 		gates: []gate{
-			cpuGate("CPU at most 1.2 x own at 10 connections", 1.2, "millrace 10", "millrace 990"),
+			cpuGate("CPU at most 1.2 x own at 10 connections", 1.2, "millrace 10", "millrace 900"),
 			{text: "memory per connection at most 16 KB", measure: func(sides map[string]Result, _ Probe) (float64, float64, bool) {
-				few, many := sides["millrace 10"].ResidentMB, sides["millrace 990"].ResidentMB
+				few, many := sides["millrace 10"].ResidentMB, sides["millrace 900"].ResidentMB
 				return (value(many) - value(few)) * 1e3 / (manyConnections - fewConnections), 16, few != nil && many != nil
 			}},
 		},
@@ -128,7 +128,7 @@ var works = []work{
 const (
 	mebibyte        = 1 << 20
 	fewConnections  = 10
-	manyConnections = 990
+	manyConnections = 900
 )
 
 func fill(l Limit) RawProduce {
@@ -206,9 +206,9 @@ func connectionSides(s Suite) []Side {
 	few := RawProduce{RecordBytes: 1 << 10, BatchBytes: 4 << 10, Partitions: 4, Connections: fewConnections, InFlight: 1, Acks: 1, Durability: PageCache, Limit: s.Limit}
 	many := few
 	many.Connections = manyConnections
-	sides := []Side{on("millrace 10", s.Ours, few), on("millrace 990", s.Ours, many)}
+	sides := []Side{on("millrace 10", s.Ours, few), on("millrace 900", s.Ours, many)}
 	if s.Against != nil {
-		sides = append(sides, on("against 10", s.Against, few), on("against 990", s.Against, many))
+		sides = append(sides, on("against 10", s.Against, few), on("against 900", s.Against, many))
 	}
 	return sides
 }
