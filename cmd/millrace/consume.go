@@ -29,6 +29,7 @@ func (s *shell) consumeCommand() *cobra.Command {
 	c.Flags().IntVarP(&q.Max, "number", "n", 0, "end after so many records")
 	c.Flags().StringVarP(&q.Group, "group", "g", "", "read as a member of a consumer group, and commit")
 	c.Flags().BoolVarP(&q.Follow, "follow", "f", false, "wait for new records")
+	c.Flags().BoolVar(&q.Committed, "read-committed", false, "leave out records of transactions that are under way or were aborted")
 	c.Flags().StringVar(&decode, "decode", "auto", "how values are shown: auto, avro, json, string or hex")
 	c.Flags().BoolVar(&keys, "keys", false, "print the key and a tab before the value")
 	c.Flags().StringVar(&format, "output", "text", "text, or json for an object a line with everything that a record has")

@@ -25,6 +25,8 @@ type Consume struct {
 	// Follow waits for new records; without it the read ends where the
 	// topics ended when it began.
 	Follow bool
+	// Committed leaves out what transactions under way or aborted have written.
+	Committed bool
 }
 
 // From is where a read begins: start, end, an offset, so many records before
@@ -137,7 +139,11 @@ func advance(ranges map[string]map[int32]*partitionRange, r *kgo.Record, follow 
 }
 
 func (c *Cluster) consumer(q Consume, ranges map[string]map[int32]*partitionRange) (*kgo.Client, error) {
-	opts := []kgo.Opt{kgo.KeepControlRecords(), kgo.DialTimeout(DefaultTimeout), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	isolation := kgo.ReadUncommitted()
+	if q.Committed {
+		isolation = kgo.ReadCommitted()
+	}
+	opts := []kgo.Opt{kgo.FetchIsolationLevel(isolation), kgo.KeepControlRecords(), kgo.DialTimeout(DefaultTimeout), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
 	if q.Group != "" {
 		return c.profile.Client(append(opts, kgo.ConsumerGroup(q.Group), kgo.ConsumeTopics(q.Topics...), kgo.AutoCommitMarks(),
 			kgo.ConsumeResetOffset(q.From.reset()))...)
@@ -175,7 +181,11 @@ func (c *Cluster) ranges(ctx context.Context, q Consume) (map[string]map[int32]*
 	if err != nil {
 		return nil, c.explain(doing, err)
 	}
-	ends, err := c.admin.ListEndOffsets(ctx, q.Topics...)
+	list := c.admin.ListEndOffsets
+	if q.Committed {
+		list = c.admin.ListCommittedOffsets
+	}
+	ends, err := list(ctx, q.Topics...)
 	if err != nil {
 		return nil, c.explain(doing, err)
 	}
