@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -9,10 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 )
-
-// readBuffer holds the length and header of a frame, and small frames whole.
-// What is larger is read straight into its own buffer.
-const readBuffer = 4 << 10
 
 // conn is one connection: a reader that serves requests and a writer that
 // sends replies, with the ring between them.
@@ -23,10 +18,10 @@ type conn struct {
 	client   string
 
 	// The reader's.
-	br      *bufio.Reader
+	in      inbox
 	request Request
 	armed   time.Time // the read deadline last set
-	small   bool      // the last frame came as a whole, in the read buffer
+	small   bool      // the last frame was served from the inbox
 
 	ring ring
 	mute Mute
@@ -58,8 +53,9 @@ type conn struct {
 func newConn(ctx context.Context, srv *Server, nc net.Conn, listener string) *conn {
 	c := &conn{
 		srv: srv, nc: nc, listener: listener, client: clientHost(nc),
-		br: bufio.NewReaderSize(nc, readBuffer), drained: make(chan struct{}),
+		drained: make(chan struct{}),
 	}
+	c.in.init(nc, &srv.wides)
 	c.ring.init()
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.waker, c.woken = NewWaker()
@@ -78,6 +74,8 @@ func (c *conn) run() {
 	writer.Go(func() { c.end(c.write()) })
 	err := c.read()
 	close(readerEnd)
+	c.in.discard(c.in.buffered())
+	c.in.close()
 	if !c.draining.Load() {
 		_ = c.sendReady() // What was served is answered, if the client still listens.
 		c.end(err)

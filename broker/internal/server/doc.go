@@ -21,8 +21,10 @@
 // Config.MaxRequestBytes, all other APIs Config.MaxOtherBytes. A frame must be
 // complete within Config.FrameTimeout of its length. The bytes of all frames
 // that are being read or served are bounded by Config.MaxQueuedBytes, replies
-// that wait by the ring. An idle connection holds two goroutines and a buffer
-// of 4 KiB.
+// that wait by the ring. Small frames are served from the buffer that reads
+// ahead; together these take at most a quarter of Config.MaxQueuedBytes, and
+// 4 KiB of each connection beyond that. An idle connection holds two goroutines
+// and no buffer.
 //
 // # Throttling
 //

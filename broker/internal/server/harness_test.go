@@ -129,15 +129,27 @@ func (l *lockedBuffer) String() string {
 const address = "node-1:9092"
 
 func newRig(t *testing.T, cfg Config) *rig {
+	r := prepareRig(t, cfg)
+	r.inMemory()
+	return r
+}
+
+// inMemory serves a rig on its network in memory.
+func (r *rig) inMemory() (dial func() net.Conn) {
+	l, err := r.net.Listen(address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.serve(l)
+	return r.dial
+}
+
+// prepareRig makes a rig that does not listen yet.
+func prepareRig(t *testing.T, cfg Config) *rig {
 	r := &rig{t: t, stage: newStage(), log: &lockedBuffer{}, done: make(chan error, 1)}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))
 	cfg.Metrics.Refused = func(reason Reason) { r.refused.Store(reason, true) }
 	r.srv = New(cfg, r.stage)
-	l, err := r.net.Listen(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.serve(l)
 	return r
 }
 

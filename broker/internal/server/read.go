@@ -1,10 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -33,12 +33,12 @@ func (c *conn) read() error {
 	}
 }
 
-// beforeReading sees to the replies that are ready. After a small frame with
-// nothing behind it the client waits for its reply, and the reader sends it at
-// once. After a large one, or where a part of the next frame is here, more is
-// under way: the writer sends, while that is read and served.
+// beforeReading sees to the replies that are ready. After small frames the
+// reader sends them at once: together, if the client has several under way.
+// After a large one more is likely to be: the writer sends, while that is read
+// and served.
 func (c *conn) beforeReading() error {
-	if c.small && c.br.Buffered() == 0 {
+	if c.small {
 		return c.sendReady()
 	}
 	if !c.ring.empty() {
@@ -49,11 +49,8 @@ func (c *conn) beforeReading() error {
 
 // frameBuffered reports whether the next frame is here whole.
 func (c *conn) frameBuffered() bool {
-	if c.br.Buffered() < 4 {
-		return false
-	}
-	prefix, err := c.br.Peek(4)
-	return err == nil && c.br.Buffered() >= 4+int(binary.BigEndian.Uint32(prefix))
+	n := c.in.buffered()
+	return n >= 4 && n >= 4+int(binary.BigEndian.Uint32(c.in.peek(4)))
 }
 
 // awaitFrame waits for the length of the next frame and leaves it unread.
@@ -62,9 +59,9 @@ func (c *conn) awaitFrame() (int, error) {
 		if err := c.armIdle(); err != nil {
 			return 0, err
 		}
-		prefix, err := c.br.Peek(4)
+		err := c.in.need(4)
 		if err == nil {
-			length, refusal := c.srv.cfg.checkLength(prefix)
+			length, refusal := c.srv.cfg.checkLength(c.in.peek(4))
 			if refusal != nil {
 				return 0, refusal
 			}
@@ -118,44 +115,69 @@ func (c *conn) armFrame() error {
 
 // serveFrame reads one frame, waits for its turn and serves it.
 func (c *conn) serveFrame(length int) error {
-	buffered := c.br.Buffered() >= 4+length
-	c.small = buffered
-	if !buffered {
+	size := 4 + length
+	if c.in.buffered() < size {
 		if err := c.armFrame(); err != nil {
 			return err
 		}
 	}
-	prefix, err := c.br.Peek(wire.PrefixSize)
-	if err != nil {
+	if err := c.in.need(wire.PrefixSize); err != nil {
 		return slow(err)
 	}
-	key := int16(binary.BigEndian.Uint16(prefix[4:]))
+	key := int16(binary.BigEndian.Uint16(c.in.peek(wire.PrefixSize)[4:]))
 	if limit := c.srv.cfg.MaxOtherBytes; key != wire.KeyProduce && length > limit {
 		return refuse(FrameTooLarge, "frame of %d bytes for API key %d, at most %d", length, key, limit)
 	}
-	if !buffered {
-		if err := c.srv.queued.Acquire(c.ctx, int64(length)); err != nil {
-			return err
-		}
-		defer c.srv.queued.Release(int64(length))
+	c.small = c.in.fits(size)
+	c.in.bulk = !c.small
+	if c.small {
+		return c.serveSmall(key, size)
 	}
-	return c.serveBody(key, length)
+	return c.serveLarge(key, length)
 }
 
-func (c *conn) serveBody(key int16, length int) error {
-	_, _ = c.br.Discard(4) // Peeked: it is there.
+// serveSmall serves a frame where it is. Of Produce and Fetch nothing is kept
+// beyond their serving; what others keep is theirs.
+func (c *conn) serveSmall(key int16, size int) error {
+	if err := c.in.need(size); err != nil {
+		return slow(err)
+	}
+	frame := c.in.peek(size)[4:]
+	if !hot(key) {
+		frame = bytes.Clone(frame)
+	}
+	err := c.serveBody(key, frame)
+	c.in.discard(size)
+	return err
+}
+
+// serveLarge reads a frame into a buffer of its own, which counts against what
+// all connections may have under way, and serves it.
+func (c *conn) serveLarge(key int16, length int) error {
+	if err := c.srv.queued.Acquire(c.ctx, int64(length)); err != nil {
+		return err
+	}
+	defer c.srv.queued.Release(int64(length))
+	c.in.discard(4)
 	var frame []byte
-	if key == wire.KeyProduce || key == wire.KeyFetch {
+	if hot(key) {
 		buf := c.srv.pool.get(length)
 		defer c.srv.pool.put(buf)
 		frame = buf.b
 	} else {
 		frame = make([]byte, length)
 	}
-	if _, err := io.ReadFull(c.br, frame); err != nil {
+	if err := c.in.readFull(frame); err != nil {
 		return slow(err)
 	}
-	c.srv.cfg.Metrics.Request(key, 4+length)
+	return c.serveBody(key, frame)
+}
+
+// hot says that a request keeps nothing of its frame.
+func hot(key int16) bool { return key == wire.KeyProduce || key == wire.KeyFetch }
+
+func (c *conn) serveBody(key int16, frame []byte) error {
+	c.srv.cfg.Metrics.Request(key, 4+len(frame))
 	var err error
 	c.request.Header, c.request.Body, err = wire.ParseHeader(frame)
 	if err != nil {

@@ -16,6 +16,7 @@ type Server struct {
 	handler  Handler
 	pool     pool
 	queued   *semaphore.Weighted // bytes of frames in flight
+	wides    wides
 	refusals refusals
 
 	mu    sync.Mutex
@@ -33,7 +34,7 @@ type Listener struct {
 // New returns a server. It does nothing until Serve.
 func New(cfg Config, handler Handler) *Server {
 	cfg = cfg.withDefaults()
-	return &Server{
+	s := &Server{
 		cfg:      cfg,
 		handler:  handler,
 		queued:   semaphore.NewWeighted(cfg.MaxQueuedBytes),
@@ -41,6 +42,8 @@ func New(cfg Config, handler Handler) *Server {
 		conns:    map[*conn]struct{}{},
 		perIP:    map[string]int{},
 	}
+	s.wides = wides{pool: &s.pool, left: semaphore.NewWeighted(cfg.MaxQueuedBytes / 4)}
+	return s
 }
 
 // Serve accepts connections until ctx ends, then drains them and returns when

@@ -108,3 +108,57 @@ func (s *socket) stepFile(fd uintptr) bool {
 	}
 	return true
 }
+
+// socketReader reads from a bare TCP connection into an inbox, which has a
+// buffer only while there is something to read.
+type socketReader struct {
+	in   *inbox
+	raw  syscall.RawConn
+	err  error
+	step func(fd uintptr) bool
+}
+
+// newSocketReader returns nil if the connection is anything but bare TCP.
+func newSocketReader(nc net.Conn, in *inbox) *socketReader {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	s := &socketReader{in: in, raw: raw}
+	s.step = s.readSome
+	return s
+}
+
+// read waits for bytes, up to the connection's read deadline.
+func (s *socketReader) read() error {
+	if err := s.raw.Read(s.step); err != nil {
+		return err
+	}
+	return s.err
+}
+
+func (s *socketReader) readSome(fd uintptr) bool {
+	s.in.open()
+	for {
+		n, err := unix.Read(int(fd), s.in.buf[s.in.w:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			s.in.close()
+			return false
+		case err != nil:
+			s.err = os.NewSyscallError("read", err)
+		case n == 0:
+			s.err = io.EOF
+		default:
+			s.in.w += n
+			s.err = nil
+		}
+		return true
+	}
+}
