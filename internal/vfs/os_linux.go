@@ -148,16 +148,53 @@ func (OS) SyncAll(dir string) error {
 	return nil
 }
 
-// OwnFilesystem reports whether dir is where a filesystem is mounted, so that
-// nobody else's data lives on it.
+// OwnFilesystem reports whether nobody else's data lives on the filesystem of
+// dir: it is where that is mounted, or the one thing there but lost+found, as a
+// directory on a volume of its own is.
 func (OS) OwnFilesystem(dir string) bool {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return false
 	}
-	var here, above unix.Stat_t
-	if unix.Stat(abs, &here) != nil || unix.Stat(filepath.Dir(abs), &above) != nil {
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return false
 	}
-	return here.Dev != above.Dev
+	return ownFilesystem(abs, device, names)
+}
+
+func ownFilesystem(dir string, device func(path string) uint64, names func(dir string) []string) bool {
+	for above := filepath.Dir(dir); above != dir; dir, above = above, filepath.Dir(above) {
+		if device(dir) != device(above) {
+			return true
+		}
+		for _, name := range names(above) {
+			if name != filepath.Base(dir) && name != "lost+found" {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// device is the number of the filesystem of a path, 0 if it is not known.
+func device(path string) uint64 {
+	var stat unix.Stat_t
+	if unix.Stat(path, &stat) != nil {
+		return 0
+	}
+	return stat.Dev
+}
+
+// names are what a directory holds. One that cannot be read may hold anything.
+func names(dir string) []string {
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return []string{"?"}
+	}
+	defer d.Close() //nolint:errcheck // Opened to be read only.
+	list, err := d.Readdirnames(3) // itself, lost+found, and one that is too many
+	if err != nil && !errors.Is(err, io.EOF) {
+		return []string{"?"}
+	}
+	return list
 }
