@@ -107,31 +107,9 @@ func (p *produceReply) firstBatch(image *metadata.Image) (f firstBatch, ok bool)
 	return f, ask
 }
 
-// The end of the transaction before may still be on its way to the partitions:
-// it is a matter of milliseconds, which a client would make many more of.
-const (
-	retryJoin    = 2 * time.Millisecond // at first; each time twice as long
-	retryJoinFor = 100 * time.Millisecond
-)
-
-// askCoordinator waits for the coordinator's answer, and for the end of the
-// transaction before.
+// askCoordinator waits for the coordinator's answer. A first batch that came
+// before the markers of the transaction before waits there for a moment.
 func (p *produceReply) askCoordinator(ctx context.Context) txn.Verdict {
-	give := time.Now().Add(retryJoinFor)
-	for pause := retryJoin; ; pause *= 2 {
-		verdict := p.askOnce(ctx)
-		if verdict.Err != kerr.ConcurrentTransactions || p.req.Version < 12 || time.Now().Add(pause).After(give) {
-			return verdict
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return verdict
-		}
-	}
-}
-
-func (p *produceReply) askOnce(ctx context.Context) txn.Verdict {
 	answered := make(chan txn.Verdict, 1)
 	id, producer := string([]byte(p.req.TransactionalID)), p.firsts[0].producer
 	partitions := make([]txn.Partition, len(p.firsts))
