@@ -54,7 +54,9 @@ func (t *sinkTask) run(ctx context.Context) error {
 	if err := t.task.Open(ctx, taskContext{worker: t.worker, id: t.id, log: t.log}); err != nil {
 		return errors.Join(err, t.close(ctx))
 	}
-	client, err := t.worker.config.Cluster.Client(t.options(ctx)...)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	client, err := t.worker.config.Cluster.Client(append(t.options(ctx), kgo.WithContext(life))...)
 	if err != nil {
 		return errors.Join(err, t.close(ctx))
 	}
@@ -63,7 +65,7 @@ func (t *sinkTask) run(ctx context.Context) error {
 	t.mu.Lock()
 	t.failed = err != nil
 	t.mu.Unlock()
-	t.leave(ctx)
+	t.leave(ctx, end)
 	t.mu.Lock()
 	fault := t.fault
 	t.mu.Unlock()
@@ -97,13 +99,15 @@ func (t *sinkTask) close(ctx context.Context) error {
 	return protect(func() error { return t.task.Close(closing) })
 }
 
-// leave leaves the group, which takes the partitions away and so flushes.
-func (t *sinkTask) leave(ctx context.Context) {
+// leave leaves the group, which takes the partitions away and so flushes. Where
+// the cluster does not answer, end gives up what the client still asks it.
+func (t *sinkTask) leave(ctx context.Context, end func()) {
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	t.client.AllowRebalance()
 	if err := t.client.LeaveGroupContext(leaving); err != nil {
 		t.log.Warn("could not leave the group", "err", err)
+		end()
 	}
 	t.client.CloseAllowingRebalance()
 }
