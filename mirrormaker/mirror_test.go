@@ -103,10 +103,11 @@ func (p *pair) dump(profile cluster.Profile, topic string, partition int32) []st
 	p.t.Helper()
 	asking := client(p.t, profile)
 	defer asking.Close()
-	start, end, err := ends(p.t.Context(), kadm.NewClient(asking), topic, partition)
+	bounds, err := cluster.ListBounds(p.t.Context(), asking, 0, topic)
 	if err != nil {
 		return nil
 	}
+	start, end := bounds[topic][partition].Start, bounds[topic][partition].End
 	var all []string
 	reader := client(p.t, profile, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(start)}}))
 	defer reader.Close()

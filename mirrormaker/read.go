@@ -37,19 +37,7 @@ func read(ctx context.Context, profile cluster.Profile, s span, visit func(*kgo.
 	return reader.Read(ctx, s.from, s.to, visit)
 }
 
-// ends returns the first offset of a partition and the one after the last.
-func ends(ctx context.Context, admin *kadm.Client, topic string, partition int32) (start, end int64, err error) {
-	starts, err := admin.ListStartOffsets(ctx, topic)
-	if err != nil {
-		return 0, 0, err
-	}
-	ends, err := admin.ListCommittedOffsets(ctx, topic)
-	if err != nil {
-		return 0, 0, err
-	}
-	return pick(starts, ends, topic, partition)
-}
-
+// pick is what two lists say of a partition.
 func pick(starts, ends kadm.ListedOffsets, topic string, partition int32) (start, end int64, err error) {
 	first, ok := starts.Lookup(topic, partition)
 	last, ok2 := ends.Lookup(topic, partition)

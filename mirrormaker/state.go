@@ -53,12 +53,12 @@ func (s *state) create(ctx context.Context) error {
 }
 
 func (s *state) load(ctx context.Context, profile cluster.Profile) error {
-	span := span{topic: StateTopic}
-	var err error
-	if span.from, span.to, err = ends(ctx, kadm.NewClient(s.client), StateTopic, 0); err != nil {
+	bounds, err := cluster.ListBounds(ctx, s.client, readTimeout, StateTopic)
+	if err != nil {
 		return err
 	}
-	return read(ctx, profile, span, func(r *kgo.Record) (more bool) {
+	held := bounds[StateTopic][0]
+	return read(ctx, profile, span{StateTopic, 0, held.Start, held.End}, func(r *kgo.Record) (more bool) {
 		key, position, err := progress.Decode(r.Key, r.Value)
 		if err != nil || key.Flow != s.flow {
 			return true // another flow's, or a kind of record that is not ours to read

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -184,29 +185,23 @@ func (l *topicLog) wait(ctx context.Context, ends map[int32]int64) error {
 	}
 }
 
+// topicPatience is how long a state topic may be unknown to brokers, or without
+// leader.
+const topicPatience = 30 * time.Second
+
 // readToEnd blocks until everything that is in the topic at the call is
 // applied.
 func (l *topicLog) readToEnd(ctx context.Context) error {
-	starts, err := l.admin.ListStartOffsets(ctx, l.spec.name)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return err
-	}
-	ends, err := l.admin.ListCommittedOffsets(ctx, l.spec.name)
-	if err == nil {
-		err = ends.Error()
-	}
+	bounds, err := cluster.ListBounds(ctx, l.client, topicPatience, l.spec.name)
 	if err != nil {
 		return err
 	}
 	wanted := map[int32]int64{}
-	ends.Each(func(end kadm.ListedOffset) {
-		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && start.Offset < end.Offset {
-			wanted[end.Partition] = end.Offset
+	for p, held := range bounds[l.spec.name] {
+		if held.Start < held.End {
+			wanted[p] = held.End
 		}
-	})
+	}
 	return l.wait(ctx, wanted)
 }
 

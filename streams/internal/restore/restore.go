@@ -68,38 +68,30 @@ func (r *Restorer) Run(ctx context.Context, db *state.DB, changelogs []Changelog
 	return positions, nil
 }
 
+// patience is how long a changelog may be unknown to brokers, or without leader.
+const patience = 30 * time.Second
+
 // bounds asks for the id, the start and the last stable offset of each.
 func (r *Restorer) bounds(ctx context.Context, changelogs []Changelog) (map[Changelog]bounds, error) {
 	topics := make([]string, len(changelogs))
 	for i, c := range changelogs {
 		topics[i] = c.Topic
 	}
-	admin := kadm.NewClient(r.Client)
-	details, err := admin.ListTopics(ctx, topics...)
+	held, err := cluster.ListBounds(ctx, r.Client, patience, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("changelogs: %w", err)
 	}
-	starts, err := admin.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("changelogs: %w", err)
-	}
-	ends, err := admin.ListCommittedOffsets(ctx, topics...)
+	details, err := kadm.NewClient(r.Client).ListTopics(ctx, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("changelogs: %w", err)
 	}
 	out := make(map[Changelog]bounds, len(changelogs))
 	for _, c := range changelogs {
-		start, _ := starts.Lookup(c.Topic, c.Partition)
-		end, ok := ends.Lookup(c.Topic, c.Partition)
+		in, ok := held[c.Topic][c.Partition]
 		if !ok {
 			return nil, fmt.Errorf("changelog topic %s has no partition %d", c.Topic, c.Partition)
 		}
-		for _, err := range []error{start.Err, end.Err} {
-			if err != nil {
-				return nil, fmt.Errorf("changelog topic %s partition %d: %w", c.Topic, c.Partition, err)
-			}
-		}
-		out[c] = bounds{id: details[c.Topic].ID, start: start.Offset, end: end.Offset}
+		out[c] = bounds{id: details[c.Topic].ID, start: in.Start, end: in.End}
 	}
 	return out, nil
 }

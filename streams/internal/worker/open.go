@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/millrace-io/millrace/cluster"
 	"github.com/millrace-io/millrace/streams/internal/restore"
 	"github.com/millrace-io/millrace/streams/internal/task"
 	"github.com/millrace-io/millrace/streams/state"
@@ -127,6 +129,10 @@ func (w *Worker) start(s *slot) error {
 	return nil
 }
 
+// inputPatience is how long an input may be unknown to brokers, or without
+// leader.
+const inputPatience = 30 * time.Second
+
 // loadStarts asks for committed offsets and ends of all inputs of the slots.
 func (w *Worker) loadStarts(ctx context.Context, slots []*slot) error {
 	var topics []string
@@ -144,23 +150,14 @@ func (w *Worker) loadStarts(ctx context.Context, slots []*slot) error {
 	if err != nil {
 		return fmt.Errorf("committed offsets of group %s: %w", w.cfg.AppID, err)
 	}
-	begins, err := admin.ListStartOffsets(ctx, topics...)
+	bounds, err := cluster.ListBounds(ctx, w.cfg.Admin, inputPatience, topics...)
 	if err != nil {
-		return fmt.Errorf("start of the inputs: %w", err)
-	}
-	ends, err := admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return fmt.Errorf("end of the inputs: %w", err)
+		return fmt.Errorf("inputs: %w", err)
 	}
 	for _, s := range slots {
 		for topic := range s.has {
-			at := start{topic: topic, streamTime: -1}
-			if end, ok := ends.Lookup(topic, s.id.Partition); ok {
-				at.end = end.Offset
-			}
-			if begin, ok := begins.Lookup(topic, s.id.Partition); ok {
-				at.next = begin.Offset
-			}
+			in := bounds[topic][s.id.Partition]
+			at := start{topic: topic, streamTime: -1, next: in.Start, end: in.End}
 			if c, ok := committed.Lookup(topic, s.id.Partition); ok && c.At >= 0 {
 				at.committed = true
 				at.next = max(at.next, c.At)
