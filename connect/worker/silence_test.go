@@ -23,7 +23,7 @@ type silenced struct {
 func silence(profile cluster.Profile) *silenced {
 	s := &silenced{Profile: profile}
 	dial := profile.Dial
-	s.Profile.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	s.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if s.cut.Load() {
 			return nil, errors.New("no route to host")
 		}

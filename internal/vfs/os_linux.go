@@ -192,7 +192,8 @@ func names(dir string) []string {
 		return []string{"?"}
 	}
 	defer d.Close() //nolint:errcheck // Opened to be read only.
-	list, err := d.Readdirnames(3) // itself, lost+found, and one that is too many
+	// Itself, lost+found, and one that is too many.
+	list, err := d.Readdirnames(3)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return []string{"?"}
 	}
