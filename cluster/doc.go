@@ -10,6 +10,11 @@
 //	profile := cluster.Profile{Bootstrap: []string{"localhost:9092"}}
 //	client, err := profile.Client(kgo.ConsumeTopics("orders"))
 //
+// Two questions that all of them ask of a cluster are answered here as well:
+// [ListBounds] says where partitions begin and end, also just after their topic
+// was created, and a [Reader] reads a range of one partition by position, to an
+// end that may have no record.
+//
 // The zero values of all optional fields mean plaintext without
 // authentication. Validate reports every fault of a profile at once.
 package cluster
