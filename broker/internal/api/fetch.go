@@ -47,7 +47,12 @@ func (b *Broker) fetch(r *server.Request) (server.Reply, error) {
 // fetchReply is the answer to a Fetch. It is pooled.
 type fetchReply struct {
 	parking
-	b         *Broker
+	b *Broker
+	fetching
+}
+
+// fetching is what belongs to one request.
+type fetching struct {
 	req       wire.FetchRequest // its lists are valid while serve runs
 	session   *session          // nil for a request that stands for itself
 	sessionID int32
@@ -66,8 +71,6 @@ type fetchReply struct {
 
 func (f *fetchReply) serve(r *server.Request) error {
 	f.begin(r)
-	f.session, f.sessionID, f.failure = nil, 0, nil
-	f.client, f.empty = f.client[:0], false
 	if err := f.req.Decode(r.Version, r.Body); err != nil {
 		return err
 	}
@@ -380,7 +383,6 @@ func (f *fetchReply) Release() {
 	for i := range f.own {
 		f.own[i].drop() // What Encode sent is in ranges.
 	}
-	f.req = wire.FetchRequest{}
 	f.b.hot.giveFetch(f)
 }
 

@@ -30,9 +30,8 @@ func (h *hotPools) giveProduce(p *produceReply) {
 	clear(p.parts)
 	clear(p.leaders)
 	clear(p.firsts)
-	p.firsts, p.firstsServed = p.firsts[:0], 0
-	p.names, p.topics, p.parts, p.leaders = p.names[:0], p.topics[:0], p.parts[:0], p.leaders[:0]
-	p.awaited, p.failed = 0, 0
+	// Only room is kept: what a request has left must not reach the next one.
+	p.producing = producing{names: p.names[:0], topics: p.topics[:0], parts: p.parts[:0], leaders: p.leaders[:0], firsts: p.firsts[:0]}
 	h.produce.Put(p)
 }
 
@@ -53,7 +52,7 @@ func (h *hotPools) giveFetch(f *fetchReply) {
 	clear(f.sent)
 	clear(f.ranges)
 	clear(f.leaders)
-	f.own, f.sent, f.ranges, f.leaders = f.own[:0], f.sent[:0], f.ranges[:0], f.leaders[:0]
+	f.fetching = fetching{own: f.own[:0], sent: f.sent[:0], ranges: f.ranges[:0], leaders: f.leaders[:0], aborted: f.aborted[:0], client: f.client[:0]}
 	h.fetch.Put(f)
 }
 

@@ -48,7 +48,12 @@ func (b *Broker) produce(r *server.Request) (server.Reply, error) {
 // produceReply is the answer to a Produce. It is pooled.
 type produceReply struct {
 	parking
-	b       *Broker
+	b *Broker
+	producing
+}
+
+// producing is what belongs to one request.
+type producing struct {
 	req     wire.ProduceRequest // valid while serve runs
 	acks    int16
 	names   []byte // the topics' names, one behind the other
