@@ -14,6 +14,10 @@ import (
 // up to which records are committed.
 type Bounds struct{ Start, End int64 }
 
+// Patience is how long a topic may be unknown to brokers, or a partition without
+// leader, for who has no reason to wait for another time.
+const Patience = 30 * time.Second
+
 // ListBounds asks for the bounds of all partitions of topics. A topic that was
 // created a moment ago may not be known to every broker yet, and a partition may
 // be without a leader: these are asked for again for as long as patience lasts,

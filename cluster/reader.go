@@ -32,9 +32,6 @@ type Reader struct {
 	// TopicID is of the topic that is meant. It is asked for if it is zero; if
 	// it is not, a topic that was created again under the name is an error.
 	TopicID [16]byte
-	// Uncommitted reads what transactions under way or aborted have written too,
-	// up to the high watermark.
-	Uncommitted bool
 	// Patience is how long the cluster may give nothing before that is an
 	// error; zero is until the context ends.
 	Patience time.Duration
@@ -42,10 +39,9 @@ type Reader struct {
 	leader *kgo.Broker
 }
 
-// Read calls visit for each record of [from, to), until visit wants no more. The
-// range must lie below the last stable offset
-// ([kadm.Client.ListCommittedOffsets]), or, for Uncommitted, below the end
-// ([kadm.Client.ListEndOffsets]). What passes is tried again until ctx
+// Read calls visit for each committed record of [from, to), until visit wants no
+// more. The range must lie below the last stable offset ([ListBounds]). What
+// passes is tried again until ctx
 // ends, a missing leader for instance; other errors are the cluster's
 // ([kerr.Error]).
 func (r *Reader) Read(ctx context.Context, from, to int64, visit func(*kgo.Record) (more bool)) error {
@@ -64,7 +60,7 @@ func (r *Reader) Read(ctx context.Context, from, to int64, visit func(*kgo.Recor
 	return nil
 }
 
-// Next gives the records at a position and the position after them. It may give
+// Next gives the committed records at a position and the position after them. It may give
 // none, and records from the target on. An empty fetch proves that nothing is
 // left below the target, since that was readable before.
 func (r *Reader) Next(ctx context.Context, position, target int64) ([]*kgo.Record, int64, error) {
@@ -76,7 +72,7 @@ func (r *Reader) Next(ctx context.Context, position, target int64) ([]*kgo.Recor
 	for {
 		answer, err := r.request(ctx, position)
 		switch {
-		case err == nil && len(answer.RecordBatches) == 0 && r.end(answer) >= target:
+		case err == nil && len(answer.RecordBatches) == 0 && answer.LastStableOffset >= target:
 			return nil, target, nil
 		case err == nil && len(answer.RecordBatches) > 0:
 			return r.records(answer, position)
@@ -93,25 +89,10 @@ func (r *Reader) Next(ctx context.Context, position, target int64) ([]*kgo.Recor
 	}
 }
 
-// end is up to where an answer could have given records.
-func (r *Reader) end(answer *kmsg.FetchResponseTopicPartition) int64 {
-	if r.Uncommitted {
-		return answer.HighWatermark
-	}
-	return answer.LastStableOffset
-}
-
-func (r *Reader) isolation() kgo.IsolationLevel {
-	if r.Uncommitted {
-		return kgo.ReadUncommitted()
-	}
-	return kgo.ReadCommitted()
-}
-
 func (r *Reader) records(answer *kmsg.FetchResponseTopicPartition, position int64) ([]*kgo.Record, int64, error) {
 	part, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset:         position,
-		IsolationLevel: r.isolation(),
+		IsolationLevel: kgo.ReadCommitted(),
 		Topic:          r.Topic,
 		Partition:      r.Partition,
 	}, answer, kgo.DefaultDecompressor(), nil)
@@ -132,9 +113,7 @@ func (r *Reader) request(ctx context.Context, position int64) (*kmsg.FetchRespon
 	req.MaxWaitMillis = int32(fetchWait.Milliseconds())
 	req.MinBytes = 1
 	req.MaxBytes = fetchBytes
-	if !r.Uncommitted {
-		req.IsolationLevel = readCommitted
-	}
+	req.IsolationLevel = readCommitted
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = r.Topic, r.TopicID
 	partition := kmsg.NewFetchRequestTopicPartition()

@@ -65,10 +65,6 @@ func TestReader(t *testing.T) {
 		if got := values(t, &cluster.Reader{Client: client, Topic: "t"}, 3, end); got != "committed" {
 			t.Errorf("committed: %s", got)
 		}
-		both := values(t, &cluster.Reader{Client: client, Topic: "t", Uncommitted: true}, 3, end)
-		if !strings.Contains(both, "committed") || !strings.Contains(both, "aborted") {
-			t.Errorf("uncommitted: %s", both)
-		}
 	})
 	t.Run("before the start", func(t *testing.T) {
 		r := &cluster.Reader{Client: client, Topic: "t"}

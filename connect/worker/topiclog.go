@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -185,14 +184,10 @@ func (l *topicLog) wait(ctx context.Context, ends map[int32]int64) error {
 	}
 }
 
-// topicPatience is how long a state topic may be unknown to brokers, or without
-// leader.
-const topicPatience = 30 * time.Second
-
 // readToEnd blocks until everything that is in the topic at the call is
 // applied.
 func (l *topicLog) readToEnd(ctx context.Context) error {
-	bounds, err := cluster.ListBounds(ctx, l.client, topicPatience, l.spec.name)
+	bounds, err := cluster.ListBounds(ctx, l.client, cluster.Patience, l.spec.name)
 	if err != nil {
 		return err
 	}

@@ -299,21 +299,25 @@ func endOf(list []string) (end int64) {
 	return end
 }
 
+// moves are the ways of a partition between the two, after a stop in order and
+// after a crash.
+var moves = []struct {
+	name     string
+	from, to func(*testing.T) *party
+	crash    bool
+}{
+	{"kafka-to-millrace", apacheKafka, millrace, false},
+	{"kafka-to-millrace-crashed", apacheKafka, millrace, true},
+	{"millrace-to-kafka", millrace, apacheKafka, false},
+	{"millrace-to-kafka-crashed", millrace, apacheKafka, true},
+}
+
 // A partition that Apache Kafka wrote opens here, and one of ours there, with
 // every record, offset and producer; after a stop in order, and after a crash,
 // when everything is read.
 func TestInterchange(t *testing.T) {
 	segments := map[string]string{"segment.bytes": "1048576", "index.interval.bytes": "100"}
-	for _, row := range []struct {
-		name     string
-		from, to func(*testing.T) *party
-		crash    bool
-	}{
-		{"kafka-to-millrace", apacheKafka, millrace, false},
-		{"kafka-to-millrace-crashed", apacheKafka, millrace, true},
-		{"millrace-to-kafka", millrace, apacheKafka, false},
-		{"millrace-to-kafka-crashed", millrace, apacheKafka, true},
-	} {
+	for _, row := range moves {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel() // Names have no comma: Kafka takes it for the end of a directory.
 			from, to := row.from(t), row.to(t)
@@ -349,16 +353,7 @@ func TestInterchange(t *testing.T) {
 // recovery points.
 func TestInterchangeOfCompactedLogs(t *testing.T) {
 	configs := map[string]string{"cleanup.policy": "compact", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}
-	for _, row := range []struct {
-		name     string
-		from, to func(*testing.T) *party
-		crash    bool
-	}{
-		{"kafka-to-millrace", apacheKafka, millrace, false},
-		{"kafka-to-millrace-crashed", apacheKafka, millrace, true},
-		{"millrace-to-kafka", millrace, apacheKafka, false},
-		{"millrace-to-kafka-crashed", millrace, apacheKafka, true},
-	} {
+	for _, row := range moves {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			from, to := row.from(t), row.to(t)

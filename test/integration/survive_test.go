@@ -31,10 +31,7 @@ func TestRecordsSurviveKills(t *testing.T) {
 	// One client for the whole test: what was under way at a kill it sends
 	// again, and only the broker's memory of producers keeps it from standing
 	// twice.
-	producer := p.client(
-		kgo.DefaultProduceTopic("survive"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.MaxBufferedRecords(50_000), kgo.RecordRetries(1_000_000), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
-	)
+	producer := p.client(p.persistent("survive")...)
 	began := time.Now()
 	var acked atomic.Int64
 	written := make(chan error, 1)

@@ -21,7 +21,6 @@ type conn struct {
 	in      inbox
 	request Request
 	armed   time.Time // the read deadline last set
-	small   bool      // the last frame was served from the inbox
 
 	ring ring
 	mute Mute

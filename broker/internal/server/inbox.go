@@ -29,7 +29,7 @@ type inbox struct {
 	narrow []byte
 	buf    []byte // of either
 	r, w   int    // what is here is buf[r:w]
-	// bulk says that the frame before did not fit: of the next one, too, most
+	// bulk says that the last frame did not fit: of the next one, too, most
 	// should go where it belongs.
 	bulk bool
 }

@@ -38,7 +38,7 @@ func (c *conn) read() error {
 // After a large one more is likely to be: the writer sends, while that is read
 // and served.
 func (c *conn) beforeReading() error {
-	if c.small {
+	if !c.in.bulk {
 		return c.sendReady()
 	}
 	if !c.ring.empty() {
@@ -128,12 +128,11 @@ func (c *conn) serveFrame(length int) error {
 	if limit := c.srv.cfg.MaxOtherBytes; key != wire.KeyProduce && length > limit {
 		return refuse(FrameTooLarge, "frame of %d bytes for API key %d, at most %d", length, key, limit)
 	}
-	c.small = c.in.fits(size)
-	c.in.bulk = !c.small
-	if c.small {
-		return c.serveSmall(key, size)
+	c.in.bulk = !c.in.fits(size)
+	if c.in.bulk {
+		return c.serveLarge(key, length)
 	}
-	return c.serveLarge(key, length)
+	return c.serveSmall(key, size)
 }
 
 // serveSmall serves a frame where it is. Of Produce and Fetch nothing is kept

@@ -68,16 +68,13 @@ func (r *Restorer) Run(ctx context.Context, db *state.DB, changelogs []Changelog
 	return positions, nil
 }
 
-// patience is how long a changelog may be unknown to brokers, or without leader.
-const patience = 30 * time.Second
-
 // bounds asks for the id, the start and the last stable offset of each.
 func (r *Restorer) bounds(ctx context.Context, changelogs []Changelog) (map[Changelog]bounds, error) {
 	topics := make([]string, len(changelogs))
 	for i, c := range changelogs {
 		topics[i] = c.Topic
 	}
-	held, err := cluster.ListBounds(ctx, r.Client, patience, topics...)
+	held, err := cluster.ListBounds(ctx, r.Client, cluster.Patience, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("changelogs: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"golang.org/x/sync/errgroup"
@@ -129,10 +128,6 @@ func (w *Worker) start(s *slot) error {
 	return nil
 }
 
-// inputPatience is how long an input may be unknown to brokers, or without
-// leader.
-const inputPatience = 30 * time.Second
-
 // loadStarts asks for committed offsets and ends of all inputs of the slots.
 func (w *Worker) loadStarts(ctx context.Context, slots []*slot) error {
 	var topics []string
@@ -150,7 +145,7 @@ func (w *Worker) loadStarts(ctx context.Context, slots []*slot) error {
 	if err != nil {
 		return fmt.Errorf("committed offsets of group %s: %w", w.cfg.AppID, err)
 	}
-	bounds, err := cluster.ListBounds(ctx, w.cfg.Admin, inputPatience, topics...)
+	bounds, err := cluster.ListBounds(ctx, w.cfg.Admin, cluster.Patience, topics...)
 	if err != nil {
 		return fmt.Errorf("inputs: %w", err)
 	}
